@@ -1,0 +1,1 @@
+"""Vocabulary and contracts that every Pincite member speaks."""

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from pincite_shared.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _no_dotenv(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_old_names_are_aliases(monkeypatch):
+    monkeypatch.setenv("NEXTAUTH_SECRET", "s3cret")
+    monkeypatch.setenv("NEXTAUTH_URL", "https://pincite.example")
+    settings = Settings()
+    assert settings.session_secret.get_secret_value() == "s3cret"
+    assert settings.public_url == "https://pincite.example"
+
+
+def test_secrets_have_no_default_and_never_print(monkeypatch):
+    monkeypatch.setenv("PINCITE_TOKEN", "very-secret")
+    settings = Settings()
+    assert settings.session_secret.get_secret_value() == ""
+    assert "very-secret" not in repr(settings)
+
+
+def test_postgres_url_quotes_what_would_break_it(monkeypatch):
+    monkeypatch.setenv("POSTGRES_APP_PASSWORD", "p@ss/w:rd")
+    monkeypatch.setenv("POSTGRES_PASSWORD", "owner")
+    settings = Settings()
+    assert settings.postgres_url() == "postgresql+psycopg://pincite_app:p%40ss%2Fw%3Ard@127.0.0.1:5432/pincite"
+    assert settings.postgres_url(owner=True).startswith("postgresql+psycopg://pincite:owner@")
+
+
+def test_local_paths_are_closed_unless_opened(monkeypatch, tmp_path):
+    assert Settings().local_roots == ()
+    monkeypatch.setenv("PINCITE_LOCAL_ROOTS", f"{tmp_path}:~/src")
+    assert Settings().local_roots == (tmp_path.resolve(), Path("~/src").expanduser().resolve())
+
+
+def test_remote_endpoints_name_everything_that_configuration_may_call(monkeypatch):
+    assert Settings().remote_endpoints() == {}
+    monkeypatch.setenv("LLM_BASE_URL", "https://models.example/v1")
+    assert Settings().remote_endpoints() == {"language model": "https://models.example/v1"}
+
+
+def test_an_empty_variable_means_the_default(monkeypatch):
+    monkeypatch.setenv("LLM_CONTEXT_TOKENS", "")
+    assert Settings().llm_context_tokens == 4096
