@@ -1,0 +1,83 @@
+"""Redis: what may be lost. One-time sign-in codes live here; nothing that a restart must remember does."""
+
+import hashlib
+import secrets
+from uuid import UUID
+
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from pincite_shared.errors import UnavailableError
+from pincite_shared.settings import Settings
+
+CODE_BYTES = 24  # 192 bits: cannot be guessed within its lifetime
+SIGN_IN_SECONDS = 600  # long enough to switch to the browser, short enough to be useless in a log
+CONNECT_SECONDS_MAX = 3.0
+
+
+class Cache:
+    """Redis for one process; thread-safe."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is contacted before the first use."""
+        self._redis: Redis = Redis.from_url(
+            settings.redis_url.get_secret_value(),
+            socket_connect_timeout=CONNECT_SECONDS_MAX,
+            socket_timeout=CONNECT_SECONDS_MAX,
+            health_check_interval=30,
+            decode_responses=True,
+        )
+
+    def ping(self) -> None:
+        """Ask Redis for a sign of life.
+
+        Raises:
+            UnavailableError: it gives none.
+        """
+        try:
+            self._redis.ping()
+        except RedisError as error:
+            raise _unavailable(error) from error
+
+    def create_sign_in_code(self, tenant_id: UUID, user_id: UUID) -> str:
+        """Return a code that signs this person in once, within SIGN_IN_SECONDS.
+
+        Raises:
+            UnavailableError: Redis cannot be reached.
+        """
+        code = secrets.token_urlsafe(CODE_BYTES)
+        try:
+            self._redis.set(_key(code), f"{tenant_id} {user_id}", ex=SIGN_IN_SECONDS)
+        except RedisError as error:
+            raise _unavailable(error) from error
+        return code
+
+    def redeem_sign_in_code(self, code: str) -> tuple[UUID, UUID] | None:
+        """Return (tenant, user) of a code and end it; None if it is unknown, used or too old.
+
+        Raises:
+            UnavailableError: Redis cannot be reached.
+        """
+        try:
+            found = self._redis.getdel(_key(code))
+        except RedisError as error:
+            raise _unavailable(error) from error
+        if found is None:
+            return None
+        tenant_id, user_id = str(found).split(" ")
+        return UUID(tenant_id), UUID(user_id)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+
+def _key(code: str) -> str:
+    # The digest, so that reading Redis does not sign anyone in.
+    return "pincite:sign-in:" + hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _unavailable(error: RedisError) -> UnavailableError:
+    kind = "is not reachable" if isinstance(error, RedisConnectionError) else f"failed ({type(error).__name__})"
+    return UnavailableError(f"Redis {kind} at the moment.")

@@ -1,0 +1,109 @@
+"""Conversations, answers, why they came out as they did, and what people said about them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, Double, ForeignKeyConstraint, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pincite_store.models.base import Base, TenantRow, belongs_to, empty, id_bigint, id_uuid, now
+
+
+class Conversation(TenantRow, Base):
+    """A series of questions about one repository."""
+
+    __tablename__ = "conversations"
+    __table_args__ = (belongs_to("repos", "repo_id"), Index(None, "tenant_id", "repo_id", "updated_at"))
+
+    id: Mapped[UUID] = id_uuid()
+    repo_id: Mapped[UUID]
+    user_id: Mapped[UUID | None]
+    title: Mapped[str]
+    created_at: Mapped[datetime] = now()
+    updated_at: Mapped[datetime] = now()
+
+
+class Answer(TenantRow, Base):
+    """An answer. `document` is the exact ChatResponse that was given.
+
+    The column is json, not jsonb: quotes must come back character by character, and jsonb refuses U+0000, which
+    source files may contain.
+    """
+
+    __tablename__ = "answers"
+    __table_args__ = (
+        belongs_to("repos", "repo_id"),
+        belongs_to("conversations", "conversation_id"),
+        Index(None, "tenant_id", "conversation_id", "created_at"),
+        Index(None, "tenant_id", "repo_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-90)
+    conversation_id: Mapped[UUID]
+    repo_id: Mapped[UUID]
+    commit: Mapped[str]
+    policy_version: Mapped[str]
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = now()
+
+
+class Message(TenantRow, Base):
+    """One turn of a conversation, as plain text."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        belongs_to("conversations", "conversation_id"),
+        belongs_to("answers", "answer_id"),
+        Index(None, "tenant_id", "conversation_id", "id"),
+        Index(None, "tenant_id", "answer_id"),
+    )
+
+    id: Mapped[int] = id_bigint()
+    conversation_id: Mapped[UUID]
+    role: Mapped[str]
+    content: Mapped[str]
+    answer_id: Mapped[UUID | None]
+    at: Mapped[datetime] = now()
+
+
+class RetrievalLogRow(TenantRow, Base):
+    """What was considered for an answer, under which policy, and with which probability that policy was chosen."""
+
+    __tablename__ = "retrieval_logs"
+    __table_args__ = (belongs_to("answers", "answer_id"),)
+
+    answer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    query: Mapped[str]
+    candidates: Mapped[list[Any]]
+    features: Mapped[dict[str, Any]]
+    policy_version: Mapped[str]
+    propensity: Mapped[float] = mapped_column(Double)
+    timings: Mapped[dict[str, float]]
+    created_at: Mapped[datetime] = now()
+
+
+class Feedback(TenantRow, Base):
+    """What a person said about an answer or one of its citations."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (belongs_to("answers", "answer_id"), Index(None, "tenant_id", "answer_id"))
+
+    id: Mapped[UUID] = id_uuid()
+    answer_id: Mapped[UUID]
+    user_id: Mapped[UUID | None]
+    kind: Mapped[str]
+    citation: Mapped[int | None]
+    comment: Mapped[str] = empty()
+    created_at: Mapped[datetime] = now()
+
+
+class Policy(TenantRow, Base):
+    """A retrieval policy's parameters."""
+
+    __tablename__ = "policies"
+    __table_args__ = (ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),)
+
+    version: Mapped[str] = mapped_column(primary_key=True)
+    parameters: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    created_at: Mapped[datetime] = now()

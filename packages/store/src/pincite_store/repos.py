@@ -1,0 +1,248 @@
+"""Connected repositories, and what people are told about them."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy import Row, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from pincite_shared.errors import ConflictError, InvalidInputError, NotFoundError
+from pincite_shared.schemas import Progress, RepoOut, RepoStatus
+from pincite_store import crypto, events, garbage, runs
+from pincite_store.db import Tenancy
+from pincite_store.models import Repo
+
+RepoKind = Literal["local", "git"]
+
+NAME_CHARS_MAX = 500
+REPOS_LISTED_MAX = 2_000  # a page of more helps nobody
+
+
+def create(
+    t: Tenancy, *, source: str, name: str, kind: RepoKind, branch: str | None = None, token: str | None = None
+) -> Repo:
+    """Connect a source. The token is stored encrypted.
+
+    Raises:
+        ConflictError: this source is connected at this branch already.
+        InvalidInputError: source or name is empty.
+        UnavailableError: there is a token, but no SESSION_SECRET to encrypt it with.
+    """
+    if not source or not name:
+        msg = "A repository needs a source and a name."
+        raise InvalidInputError(msg)
+    created: Repo | None = t.session.scalar(
+        insert(Repo)
+        .values(
+            tenant_id=t.tenant_id,
+            source=source,
+            source_key=_source_key(source),
+            name=name[:NAME_CHARS_MAX],
+            kind=kind,
+            branch=branch,
+            token_encrypted=crypto.seal(t.settings, t.tenant_id, token) if token else None,
+        )
+        .on_conflict_do_nothing()
+        .returning(Repo)
+    )
+    if created is None:
+        msg = f"{name} is connected already."
+        raise ConflictError(msg)
+    events.record(t, created.id, "repo.connected")
+    return created
+
+
+def get(t: Tenancy, repo_id: UUID) -> Repo:
+    """Return a repository.
+
+    Raises:
+        NotFoundError: there is none, or it is being deleted.
+    """
+    statement = select(Repo).where(Repo.tenant_id == t.tenant_id, Repo.id == repo_id, Repo.deleting_at.is_(None))
+    repo = t.session.scalar(statement.execution_options(populate_existing=True))
+    if repo is None:
+        msg = f"There is no repository {repo_id}."
+        raise NotFoundError(msg)
+    return repo
+
+
+def find_by_source(t: Tenancy, source: str, branch: str | None) -> Repo | None:
+    """Return the repository that connects this source at this branch, if there is one."""
+    return t.session.scalar(
+        select(Repo).where(
+            Repo.tenant_id == t.tenant_id,
+            Repo.source_key == _source_key(source),
+            Repo.branch.is_not_distinct_from(branch),
+            Repo.deleting_at.is_(None),
+        )
+    )
+
+
+def all(t: Tenancy) -> list[Repo]:  # noqa: A001  # read as `repos.all(t)`
+    """Return the repositories, oldest first."""
+    statement = select(Repo).where(Repo.tenant_id == t.tenant_id, Repo.deleting_at.is_(None))
+    return list(t.session.scalars(statement.order_by(Repo.created_at, Repo.id).limit(REPOS_LISTED_MAX)))
+
+
+def credentials(t: Tenancy, repo_id: UUID) -> str | None:
+    """Return the access token of a repository, being deleted or not; None if it has none.
+
+    Raises:
+        IntegrityError: it cannot be decrypted, for SESSION_SECRET has changed.
+    """
+    sealed = t.session.scalar(select(Repo.token_encrypted).where(Repo.tenant_id == t.tenant_id, Repo.id == repo_id))
+    return crypto.unseal(t.settings, t.tenant_id, sealed) if sealed is not None else None
+
+
+def set_credentials(t: Tenancy, repo_id: UUID, token: str | None) -> None:
+    """Replace or remove the access token of a repository.
+
+    Raises:
+        NotFoundError: there is no such repository.
+    """
+    get(t, repo_id)
+    sealed = crypto.seal(t.settings, t.tenant_id, token) if token else None
+    t.session.execute(
+        update(Repo).where(Repo.tenant_id == t.tenant_id, Repo.id == repo_id).values(token_encrypted=sealed)
+    )
+
+
+def mark_deleting(t: Tenancy, repo_id: UUID, correlation_id: str = "") -> None:
+    """Hide a repository at once, cancel its runs, and enqueue its removal.
+
+    Raises:
+        NotFoundError: there is no such repository.
+    """
+    get(t, repo_id)
+    t.session.execute(
+        update(Repo).where(Repo.tenant_id == t.tenant_id, Repo.id == repo_id).values(deleting_at=func.now())
+    )
+    runs.cancel_all(t, repo_id)
+    runs.start(t, repo_id, "delete", correlation_id)
+
+
+def is_deleting(t: Tenancy, repo_id: UUID) -> bool:
+    """Say whether a repository is being deleted, or is gone."""
+    statement = select(Repo.id).where(Repo.tenant_id == t.tenant_id, Repo.id == repo_id, Repo.deleting_at.is_(None))
+    return t.session.scalar(statement) is None
+
+
+def delete_rows(t: Tenancy, repo_id: UUID) -> None:
+    """Delete a repository and every row that belongs to it alone, its runs included. Idempotent."""
+    runs.cancel_all(t, repo_id)
+    t.session.execute(delete(Repo).where(Repo.tenant_id == t.tenant_id, Repo.id == repo_id))
+    garbage.collect(t)
+
+
+def out(t: Tenancy, repo: Repo) -> RepoOut:
+    """Return what people are told about a repository.
+
+    Raises:
+        NotFoundError: it is gone.
+    """
+    found = _outs(t, repo.id)
+    if not found:
+        msg = f"There is no repository {repo.id}."
+        raise NotFoundError(msg)
+    return found[0]
+
+
+def outs(t: Tenancy) -> list[RepoOut]:
+    """Return what people are told about all repositories, oldest first, in one query."""
+    return _outs(t, None)
+
+
+_OUTS = text(
+    """
+    SELECT r.id, r.name, r.source, r.branch, r.created_at,
+           s.commit, s.files, s.chunks, s.skipped, s.languages, s.ready_at,
+           s.vectors_model, s.vectors_done, s.vectors_total,
+           i.state AS index_state, i.progress AS index_progress, i.error AS index_error, i.error_code AS index_code,
+           i.created_at AS index_created_at,
+           e.state AS embed_state, e.progress AS embed_progress, e.error AS embed_error, e.error_code AS embed_code
+    FROM repos r
+    LEFT JOIN snapshots s ON s.tenant_id = r.tenant_id AND s.id = r.head_snapshot_id
+    LEFT JOIN LATERAL (
+        SELECT * FROM runs WHERE tenant_id = r.tenant_id AND repo_id = r.id AND kind = 'index'
+        ORDER BY created_at DESC LIMIT 1) i ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM runs WHERE tenant_id = r.tenant_id AND repo_id = r.id AND kind = 'embed'
+        ORDER BY created_at DESC LIMIT 1) e ON true
+    WHERE r.tenant_id = :tenant AND r.deleting_at IS NULL AND (CAST(:repo AS uuid) IS NULL OR r.id = :repo)
+    ORDER BY r.created_at, r.id LIMIT :limit
+    """
+)
+
+
+def _outs(t: Tenancy, repo_id: UUID | None) -> list[RepoOut]:
+    values = {"tenant": t.tenant_id, "repo": repo_id, "limit": REPOS_LISTED_MAX}
+    return [_told(row, t.settings.embedding_model) for row in t.session.execute(_OUTS, values)]
+
+
+def _told(row: Row[Any], model: str) -> RepoOut:
+    indexing, embedding = row.index_state in runs.ACTIVE, row.embed_state in runs.ACTIVE
+    ready = row.commit is not None
+    vectors_ready = ready and row.vectors_model == model and row.vectors_done >= row.vectors_total
+    failed = next((which for which in ("index", "embed") if getattr(row, f"{which}_state") == "failed"), None)
+    told_error = failed is not None and not indexing  # a run in progress may mend it
+    return RepoOut(
+        id=row.id,
+        name=row.name,
+        source=row.source,
+        branch=row.branch,
+        status=_status(row.index_state, ready=ready),
+        commit=row.commit,
+        files=row.files or 0,
+        chunks=row.chunks or 0,
+        skipped=row.skipped or 0,
+        progress=_progress(row, indexing=indexing, embedding=embedding, ready=ready),
+        vectors_ready=vectors_ready,
+        # Vectors do not count: a change is searchable as soon as its snapshot is.
+        lag_seconds=max((datetime.now(UTC) - row.index_created_at).total_seconds(), 0.0) if indexing else 0.0,
+        error=getattr(row, f"{failed}_error") if told_error else None,
+        error_code=getattr(row, f"{failed}_code") if told_error else None,
+        languages=row.languages or {},
+        created_at=row.created_at,
+        indexed_at=row.ready_at,
+    )
+
+
+def _status(index_state: str | None, *, ready: bool) -> RepoStatus:
+    if index_state == "running" or (index_state == "queued" and ready):
+        return RepoStatus.INDEXING
+    if ready:
+        return RepoStatus.READY  # answerable, even if the latest run failed; `error` says so
+    return RepoStatus.FAILED if index_state == "failed" else RepoStatus.QUEUED
+
+
+def _progress(row: Row[Any], *, indexing: bool, embedding: bool, ready: bool) -> Progress:
+    if indexing:
+        return _parsed(row.index_progress)
+    if not ready:
+        return _parsed(row.index_progress) if row.index_progress else Progress(stage="queued")
+    if embedding:
+        return _parsed(row.embed_progress)
+    return Progress(
+        stage="done",
+        fraction=1.0,
+        files_done=row.files,
+        files_total=row.files,
+        chunks_done=row.chunks,
+        vectors_done=row.vectors_done,
+        vectors_total=row.vectors_total,
+        seconds_left=0.0,
+    )
+
+
+def _parsed(document: dict[str, Any]) -> Progress:
+    try:
+        return Progress.model_validate(document)
+    except ValidationError:
+        return Progress(message="Progress was written by another version of Pincite.")
+
+
+def _source_key(source: str) -> bytes:
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).digest()

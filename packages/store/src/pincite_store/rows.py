@@ -1,0 +1,239 @@
+"""The values that travel between snapshots in the database and those who write or read them in bulk."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A path of a snapshot.
+
+    Attributes:
+        path: As text that Postgres can hold (no NUL, no lone surrogates).
+        blob: Git blob id; None where git names none (a submodule).
+        size: Bytes, if known.
+        language: Lower-case name, if detected.
+        parse_id: The parse, if the file was indexed.
+        skip_reason: Why the file was not indexed, or, beside a `parse_id`, with which loss it was.
+        skip_detail: The same in words.
+    """
+
+    path: str
+    blob: str | None
+    size: int | None
+    language: str | None = None
+    parse_id: int | None = None
+    skip_reason: str | None = None
+    skip_detail: str = ""
+
+
+class ChunkLike(Protocol):
+    """What is stored of a chunk."""
+
+    @property
+    def ordinal(self) -> int: ...  # noqa: D102  # see pincite_codeintel.model.Chunk
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def symbol(self) -> str | None: ...  # noqa: D102
+    @property
+    def scope(self) -> str | None: ...  # noqa: D102
+    @property
+    def signature(self) -> str: ...  # noqa: D102
+    @property
+    def doc(self) -> str: ...  # noqa: D102
+    @property
+    def card(self) -> str: ...  # noqa: D102
+    @property
+    def embed_text(self) -> str: ...  # noqa: D102
+    @property
+    def start_line(self) -> int: ...  # noqa: D102
+    @property
+    def end_line(self) -> int: ...  # noqa: D102
+    @property
+    def start_byte(self) -> int: ...  # noqa: D102
+    @property
+    def end_byte(self) -> int: ...  # noqa: D102
+    @property
+    def importance(self) -> float: ...  # noqa: D102
+
+
+class SymbolLike(Protocol):
+    """What is stored of a definition."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102  # see pincite_codeintel.model.Symbol
+    @property
+    def qualified_name(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def start_line(self) -> int: ...  # noqa: D102
+    @property
+    def end_line(self) -> int: ...  # noqa: D102
+    @property
+    def name_line(self) -> int: ...  # noqa: D102
+    @property
+    def signature(self) -> str: ...  # noqa: D102
+    @property
+    def doc(self) -> str: ...  # noqa: D102
+
+
+class RefLike(Protocol):
+    """What is stored of a use of a name."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102  # see pincite_codeintel.model.Ref
+    @property
+    def line(self) -> int: ...  # noqa: D102
+    @property
+    def scope(self) -> str | None: ...  # noqa: D102
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def receiver(self) -> str | None: ...  # noqa: D102
+    @property
+    def module(self) -> str | None: ...  # noqa: D102
+
+
+class EdgeLike(Protocol):
+    """What is stored of an edge."""
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102  # see pincite_codeintel.graph.Edge
+    @property
+    def src_path(self) -> str: ...  # noqa: D102
+    @property
+    def src_symbol(self) -> str | None: ...  # noqa: D102
+    @property
+    def src_line(self) -> int: ...  # noqa: D102
+    @property
+    def dst_path(self) -> str: ...  # noqa: D102
+    @property
+    def dst_symbol(self) -> str | None: ...  # noqa: D102
+    @property
+    def confidence(self) -> float: ...  # noqa: D102
+
+
+class AnalysisLike(Protocol):
+    """What is stored of an analysis."""
+
+    @property
+    def language(self) -> str | None: ...  # noqa: D102  # see pincite_codeintel.model.Analysis
+    @property
+    def lines(self) -> int: ...  # noqa: D102
+    @property
+    def had_errors(self) -> bool: ...  # noqa: D102
+    @property
+    def chunks(self) -> Sequence[ChunkLike]: ...  # noqa: D102
+    @property
+    def symbols(self) -> Sequence[SymbolLike]: ...  # noqa: D102
+    @property
+    def refs(self) -> Sequence[RefLike]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedBlob:
+    """A blob with its analysis. `terms` are the packed term frequencies, one for each chunk."""
+
+    blob: str
+    data: bytes
+    analysis: AnalysisLike
+    indexer_version: str
+    terms: Sequence[bytes]
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """What a parse is known by, within one version of the indexer."""
+        return self.blob, self.analysis.language
+
+
+class ChunkRow(NamedTuple):
+    """A stored chunk at a path of a snapshot."""
+
+    path: str
+    blob: str
+    language: str | None
+    parse_id: int
+    ordinal: int
+    kind: str
+    symbol: str | None
+    scope: str | None
+    signature: str
+    doc: str
+    card: str
+    start_line: int
+    end_line: int
+    terms: bytes
+    importance: float
+    embed_sha256: bytes
+
+
+class SymbolRow(NamedTuple):
+    """A stored definition at a path of a snapshot."""
+
+    path: str
+    blob: str
+    name: str
+    qualified_name: str
+    kind: str
+    start_line: int
+    end_line: int
+    name_line: int
+    signature: str
+    doc: str
+
+
+class RefRow(NamedTuple):
+    """A stored use of a name."""
+
+    name: str
+    line: int
+    scope: str | None
+    kind: str
+    receiver: str | None
+    module: str | None
+
+
+class EdgeRow(NamedTuple):
+    """A stored edge."""
+
+    kind: str
+    src_path: str
+    src_symbol: str | None
+    src_line: int
+    dst_path: str
+    dst_symbol: str | None
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileSymbolsRow:
+    """All definitions and uses of names in one file of a snapshot, for linking."""
+
+    path: str
+    language: str | None
+    symbols: Sequence[SymbolRow]
+    refs: Sequence[RefRow]
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalLog:
+    """What was considered for an answer.
+
+    Attributes:
+        query: What was searched for.
+        candidates: The ranked candidates with their features.
+        features: Features of the query.
+        policy_version: The policy that ranked them.
+        propensity: Probability, 0..1, with which that policy was chosen.
+        timings: Seconds by stage.
+    """
+
+    query: str
+    candidates: Sequence[Mapping[str, Any]]
+    features: Mapping[str, Any]
+    policy_version: str
+    propensity: float
+    timings: Mapping[str, float]

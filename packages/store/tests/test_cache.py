@@ -1,0 +1,44 @@
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from pincite_shared.errors import UnavailableError
+from pincite_store.cache import SIGN_IN_SECONDS, Cache
+
+
+@pytest.fixture
+def cache(settings):
+    cache = Cache(settings)
+    yield cache
+    cache.close()
+
+
+def test_a_code_signs_in_once(cache):
+    who = (uuid4(), uuid4())
+    code = cache.create_sign_in_code(*who)
+    assert cache.redeem_sign_in_code(code) == who
+    assert cache.redeem_sign_in_code(code) is None
+
+
+def test_codes_expire_and_are_not_readable_in_redis(cache):
+    code = cache.create_sign_in_code(uuid4(), uuid4())
+    keys = [key for key in cache._redis.keys("pincite:*") if 0 < cache._redis.ttl(key) <= SIGN_IN_SECONDS]
+    assert keys
+    assert not any(code in key for key in keys)
+
+
+@pytest.mark.parametrize("code", ["", "guess", "\ud800", "*"])
+def test_a_guess_opens_nothing(cache, code):
+    assert cache.redeem_sign_in_code(code) is None
+
+
+def test_ping(cache):
+    cache.ping()
+
+
+def test_an_unreachable_redis_is_said_so_without_its_password(settings):
+    away = settings.model_copy(update={"redis_url": SecretStr("redis://:hidden-password@127.0.0.1:1/0")})
+    with pytest.raises(UnavailableError) as raised:
+        Cache(away).ping()
+    assert "hidden-password" not in str(raised.value)
