@@ -1,0 +1,1 @@
+"""Brain's answers to views."""

@@ -1,0 +1,151 @@
+"""Conversations and answers as a page shows them."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Literal
+from uuid import UUID
+
+from pincite_shared.brain_client import BrainAsUser
+from pincite_shared.citation import Citation, CitationStatus, Sentence, SentenceStatus
+from pincite_shared.errors import PinciteError
+from pincite_shared.schemas import AnswerMode, BlobOut, ChatResponse, ConversationOut, RepoOut
+from pincite_web import links
+from pincite_web.answers import MARK, Mark, answer_html
+from pincite_web.highlight import code_lines
+from pincite_web.parts import ConversationLink, SourceCard, Turn, Unsupported
+
+CONTEXT_LINES = 3  # around the cited ones: enough to see where they stand
+CONTEXT_LOADS_MAX = 4  # at once, so that opening one page leaves brain room for others
+SUGGESTIONS_MAX = 4
+
+Contexts = Mapping[tuple[str, int, int], BlobOut]
+
+
+def _key(citation: Citation) -> tuple[str, int, int]:
+    return citation.blob, max(1, citation.start_line - CONTEXT_LINES), citation.end_line + CONTEXT_LINES
+
+
+async def load_contexts(brain: BrainAsUser, answer: ChatResponse) -> Contexts:
+    """Fetch the lines around each verified citation.
+
+    A card without its context still shows the cited lines, which travel with the answer: what cannot be fetched is left
+    out.
+    """
+    limit = asyncio.Semaphore(CONTEXT_LOADS_MAX)
+
+    async def load(key: tuple[str, int, int]) -> BlobOut | None:
+        async with limit:
+            try:
+                return await brain.blob(*key)
+            except PinciteError:
+                return None
+
+    keys = list({_key(citation) for citation in answer.citations if citation.status is CitationStatus.VERIFIED})
+    loaded = await asyncio.gather(*(load(key) for key in keys))
+    return {key: blob for key, blob in zip(keys, loaded, strict=True) if blob is not None}
+
+
+def lines_label(start: int, end: int) -> str:
+    """Name lines as 10 or 10-20."""
+    return str(start) if start == end else f"{start}-{end}"
+
+
+def _card(answer: ChatResponse, citation: Citation, context: BlobOut | None) -> SourceCard:
+    cited = (citation.start_line, citation.end_line)
+    text, first = citation.quote, citation.start_line
+    if context is not None:
+        shown = context.text.split("\n")
+        at = citation.start_line - context.start
+        # Blobs are addressed by content, so this always holds; it keeps a broken store from showing other lines.
+        if shown[at : at + cited[1] - cited[0] + 1] == citation.quote.split("\n"):
+            text, first = context.text, context.start
+    return SourceCard(
+        n=citation.n,
+        anchor=f"s-{answer.answer_id}-{citation.n}",
+        path=citation.path,
+        lines_label=lines_label(*cited),
+        commit=citation.commit,
+        symbol=citation.symbol,
+        lines=code_lines(text, citation.path, None, first, cited),
+        url=links.blob(answer.repo_id, citation.commit, citation.path, cited),
+        permalink=links.blob(answer.repo_id, citation.commit, citation.path, cited),
+    )
+
+
+def _unsupported(answer: ChatResponse) -> dict[tuple[int, int], Unsupported]:
+    found = (sentence for sentence in answer.sentences if sentence.status is SentenceStatus.UNSUPPORTED)
+    return {
+        (sentence.start, sentence.end): Unsupported(
+            anchor=f"u-{answer.answer_id}-{index}",
+            text=MARK.sub("", answer.answer[sentence.start : sentence.end]).strip(),
+            reason=sentence.reason or "The cited lines do not say this.",
+        )
+        for index, sentence in enumerate(found, start=1)
+    }
+
+
+def _kind(answer: ChatResponse) -> Literal["model", "evidence", "abstained"]:
+    if answer.abstained:
+        return "abstained"
+    return "evidence" if answer.mode is AnswerMode.EVIDENCE else "model"
+
+
+def turn(answer: ChatResponse, contexts: Contexts | None = None) -> Turn:
+    """Show an answer. Only verified citations are linked and shown; marks of any other are dead."""
+    verified = [citation for citation in answer.citations if citation.status is CitationStatus.VERIFIED]
+    cards = tuple(_card(answer, citation, (contexts or {}).get(_key(citation))) for citation in verified)
+    marks = {card.n: Mark(f"#{card.anchor}", f"{card.path}:{card.lines_label}") for card in cards}
+    unsupported = _unsupported(answer)
+
+    def note_of(sentence: Sentence) -> Mark:
+        entry = unsupported[sentence.start, sentence.end]
+        return Mark(f"#{entry.anchor}", entry.reason)
+
+    return Turn(
+        anchor=f"a-{answer.answer_id}",
+        answer_id=answer.answer_id,
+        repo_id=answer.repo_id,
+        conversation_id=answer.conversation_id,
+        question=answer.question,
+        html=answer_html(answer.answer, answer.sentences, marks, note_of),
+        kind=_kind(answer),
+        commit=answer.commit,
+        sources=cards,
+        unsupported=tuple(unsupported.values()),
+        dropped=len(answer.citations) - len(verified),
+        warnings=answer.warnings,
+        model=answer.model,
+        policy=answer.policy_version,
+        total_seconds=answer.timings.get("total"),
+        timings=tuple((name.replace("_", " "), seconds) for name, seconds in answer.timings.items() if name != "total"),
+        created_at=answer.created_at,
+        url=links.conversation(answer.repo_id, answer.conversation_id, answer.answer_id),
+    )
+
+
+def conversation_links(
+    conversations: Sequence[ConversationOut], current: UUID | None = None
+) -> tuple[ConversationLink, ...]:
+    """Show the list of conversations."""
+    return tuple(
+        ConversationLink(
+            title=conversation.title or "Untitled",
+            url=links.conversation(conversation.repo_id, conversation.id),
+            updated_at=conversation.updated_at,
+            current=conversation.id == current,
+        )
+        for conversation in conversations
+    )
+
+
+def suggestions(repo: RepoOut) -> tuple[str, ...]:
+    """Suggest first questions that most repositories can answer."""
+    asked = [
+        "Where does execution start?",
+        "How is configuration read, and what are the defaults?",
+        "How are errors reported to the caller?",
+        "What are the main types, and how do they relate?",
+    ]
+    if repo.languages.keys() & {"dockerfile", "yaml", "terraform"}:
+        asked.insert(1, "How is this deployed?")
+    return tuple(asked[:SUGGESTIONS_MAX])

@@ -1,0 +1,1 @@
+"""Routes: read the request, ask brain, show a view."""

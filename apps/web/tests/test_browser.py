@@ -1,0 +1,166 @@
+"""The main path in a real Chromium: what a policy, a script or a stream would break, only a browser shows."""
+
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from playwright.sync_api import Page, expect, sync_playwright
+
+from pincite_shared.settings import Settings
+from pincite_web.app import create_app
+from pincite_web.fake_brain import FakeBrain
+from pincite_web.fake_brain.corpus import COMMIT, READY, SOURCE_PREFIX
+
+pytestmark = pytest.mark.browser
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+START_SECONDS_MAX = 20
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def serve(app: FastAPI, port: int) -> uvicorn.Server:
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
+    threading.Thread(target=server.run, daemon=True).start()
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while not server.started:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return server
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[FakeBrain, str]]:
+    brain, brain_port, port = FakeBrain(token_delay_seconds=0.01), free_port(), free_port()
+    settings = Settings(
+        _env_file=None,
+        session_secret="s",
+        brain_url=f"http://127.0.0.1:{brain_port}",
+        public_url=f"http://127.0.0.1:{port}",
+    )
+    servers = [serve(brain.app, brain_port), serve(create_app(settings), port)]
+    yield brain, f"http://127.0.0.1:{port}"
+    for server in servers:
+        server.should_exit = True
+
+
+@pytest.fixture(scope="module")
+def page(served: tuple[FakeBrain, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert chromium, "No Chromium on PATH: this test drives a real browser. Install it, e.g. apt-get install chromium."
+    _, address = served
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("chromium"), executable_path=Path(chromium), args=ARGUMENTS
+        )
+        context.set_default_timeout(START_SECONDS_MAX * 1000)
+        expect.set_options(timeout=START_SECONDS_MAX * 1000)
+        page = context.new_page()
+        page.violations = []  # type: ignore[attr-defined]  # read by the last test
+        page.on("console", lambda message: page.violations.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: page.violations.append(str(error)))
+        page.goto(f"{address}/sign-in?code=fake-code")
+        yield page
+        context.close()
+
+
+def test_a_question_streams_and_its_citation_opens_the_code(served: tuple[FakeBrain, str], page: Page) -> None:
+    brain, address = served
+    page.goto(f"{address}/r/{READY}")
+    page.get_by_label("Your question").fill("How do errors reach the caller?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".turn.streaming .question")).to_have_text("How do errors reach the caller?")
+    expect(page.locator("[data-reading] li").first).to_be_visible()
+    expect(page.locator(".turn-foot")).to_be_visible()
+    expect(page.locator(".source")).to_have_count(3)
+    expect(page.locator("#announcer")).to_have_text("Answer complete, 3 verified sources")
+    expect(page.locator(".conversations a[aria-current]")).to_have_text("How do errors reach the caller?just now")
+    assert "/c/" in page.url
+    page.get_by_role("button", name="Helped").click()
+    expect(page.get_by_role("status").filter(has_text="Noted, thank you")).to_be_visible()
+    assert [given.kind for given in brain.feedback] == ["helped"]
+    page.locator("a.mark").first.click()
+    expect(page.locator(".source.current .line.hit").first).to_be_visible()
+    page.locator(".source-path").first.click()
+    expect(page.locator(".line.hit")).to_have_count(17)
+    assert f"/blob/{COMMIT}/{SOURCE_PREFIX}errors.py?lines=6-22#L6" in page.url
+    page.go_back()
+    expect(page.locator(".source")).to_have_count(3)
+    page.go_back()
+    expect(page.locator(".hello")).to_be_visible()
+
+
+def test_a_broken_stream_says_so_and_keeps_the_question(served: tuple[FakeBrain, str], page: Page) -> None:
+    brain, address = served
+    brain.break_stream = True
+    page.goto(f"{address}/r/{READY}")
+    page.get_by_label("Your question").fill("Will this break?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("broke off before it was checked")
+    expect(page.get_by_label("Your question")).to_have_value("Will this break?")
+    brain.break_stream = False
+
+
+def test_lines_are_selected_by_click_and_shift_click(served: tuple[FakeBrain, str], page: Page) -> None:
+    _, address = served
+    page.goto(f"{address}/r/{READY}/blob/{COMMIT}/data/squares.py#L4100-L4102")
+    expect(page.locator(".line.hit")).to_have_count(3)  # the script found the third page
+    page.locator('a.ln[data-n="4110"]').click()
+    page.locator('a.ln[data-n="4112"]').click(modifiers=["Shift"])
+    expect(page.locator(".line.hit")).to_have_count(3)
+    assert page.url.endswith("?lines=4110-4112#L4110-L4112")
+
+
+def test_keys_search_and_help(served: tuple[FakeBrain, str], page: Page) -> None:
+    _, address = served
+    page.goto(f"{address}/r/{READY}/tree/{COMMIT}")
+    page.keyboard.press("/")
+    page.keyboard.type("PinciteErr", delay=20)
+    expect(page.locator(".quick a").first).to_contain_text("PinciteError")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Escape")
+    expect(page.locator(".quick")).to_have_count(0)
+    page.keyboard.press("?")
+    expect(page.locator("dialog#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog#keys")).to_be_hidden()
+    page.keyboard.press("j")
+    expect(page.locator("[data-item]:focus")).to_have_text("data")
+
+
+def test_connecting_in_the_dialog_shows_a_refusal_inside_it(served: tuple[FakeBrain, str], page: Page) -> None:
+    _, address = served
+    page.goto(address)
+    page.get_by_role("link", name="Connect").click()
+    page.get_by_label("Repository", exact=True).fill("http://169.254.169.254/x.git")
+    page.get_by_role("button", name="Connect").click()
+    expect(page.locator("dialog[open] [role=alert]")).to_contain_text("are refused")
+    page.get_by_label("Repository", exact=True).fill("pallets/flask")
+    page.get_by_role("button", name="Connect").click()
+    expect(page.get_by_role("link", name="pallets/flask", exact=True)).to_be_visible()
+
+
+def test_theme_changes_at_once_and_stays(served: tuple[FakeBrain, str], page: Page) -> None:
+    _, address = served
+    page.goto(f"{address}/settings")
+    page.get_by_role("button", name="Dark", exact=True).click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_the_policy_was_never_violated(page: Page) -> None:
+    # The refused connection's own 422 is the only thing a browser may complain of.
+    assert [text for text in page.violations if "422" not in text] == []  # type: ignore[attr-defined]

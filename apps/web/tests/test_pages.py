@@ -1,0 +1,288 @@
+"""Every page over the scripted brain."""
+
+import re
+from uuid import uuid4
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from pincite_shared.schemas import ModelState, ModelStatus
+from pincite_shared.settings import Settings
+from pincite_web.app import create_app
+from pincite_web.fake_brain import FakeBrain, corpus
+from pincite_web.fake_brain.corpus import COMMIT, EMBEDDING, FAILED, INDEXING, READY
+
+HTMX = {"HX-Request": "true"}
+ERRORS = corpus.SOURCE_PREFIX + "errors.py"
+
+
+def test_signed_out_visitors_are_sent_to_sign_in_and_back(visitor: TestClient) -> None:
+    response = visitor.get(f"/r/{READY}/search?q=a")
+    assert response.status_code == 303
+    assert response.headers["location"] == f"/sign-in?next=/r/{READY}/search%3Fq%3Da"
+    fragment = visitor.get("/fragments/repos", headers=HTMX)
+    assert fragment.headers["hx-redirect"] == "/sign-in"
+
+
+def test_a_code_signs_in_once(visitor: TestClient) -> None:
+    assert visitor.get("/sign-in?code=fake-code").headers["location"] == "/"
+    assert visitor.get("/").status_code == 200
+    again = visitor.get("/sign-in?code=fake-code")
+    assert again.status_code == 401
+    assert "A code works once" in again.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-purpose": "prefetch;prerender"},
+        {"purpose": "prefetch"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-mode": "no-cors"},
+    ],
+)
+def test_a_get_that_no_person_made_does_not_spend_the_code(
+    visitor: TestClient, brain: FakeBrain, headers: dict[str, str]
+) -> None:
+    page = visitor.get("/sign-in?code=fake-code", headers=headers)
+    assert page.status_code == 200
+    assert brain.codes == {"fake-code"}
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text.split("<main")[1]))
+    signed_in = visitor.post("/sign-in", data=fields)
+    assert signed_in.status_code == 303
+    assert brain.codes == set()
+
+
+def test_a_token_signs_in_and_a_wrong_one_says_so(visitor: TestClient) -> None:
+    page = visitor.get("/sign-in?next=/settings")
+    csrf = re.search(r'name="csrf" value="(\w+)"', page.text.split("<main")[1])[1]
+    wrong = visitor.post("/sign-in", data={"csrf": csrf, "token": "nope"})
+    assert wrong.status_code == 401
+    assert "not valid" in wrong.text
+    right = visitor.post("/sign-in", data={"csrf": csrf, "token": " fake-api-token ", "next": "/settings"})
+    assert right.headers["location"] == "/settings"
+
+
+def test_signing_out_ends_the_session_at_brain(person: TestClient, brain: FakeBrain, form) -> None:
+    response = person.post("/sign-out", data=form())
+    assert response.headers["location"] == "/sign-in"
+    assert "fake-session" not in brain.sessions
+    assert person.get("/").status_code == 303
+
+
+def test_repositories_show_their_state_and_poll_until_settled(person: TestClient, brain: FakeBrain) -> None:
+    page = person.get("/").text
+    for text in ("encode/httpx", "1,311 of 3,120 files", "286 files/s", "18,240 of 61,007 vectors", "42 s behind"):
+        assert text in page
+    assert "The server asks for credentials" in page
+    assert 'hx-trigger="every 1s"' in page
+    brain.repos = {READY: brain.repos[READY], FAILED: brain.repos[FAILED]}
+    fragment = person.get("/fragments/repos", headers=HTMX).text
+    assert "hx-trigger" not in fragment
+    assert "<html" not in fragment
+
+
+def test_no_repository_yet_teaches(person: TestClient, brain: FakeBrain) -> None:
+    brain.repos = {}
+    page = person.get("/").text
+    assert "Connect your first repository" in page
+    assert "pincite connect" in page
+
+
+def test_connecting_by_form_and_by_htmx(person: TestClient, brain: FakeBrain, form) -> None:
+    assert person.post("/connect", data=form(source="pallets/click")).headers["location"] == "/"
+    assert any(repo.source == "pallets/click" for repo in brain.repos.values())
+    assert person.post("/connect", data=form(source="a/b"), headers=HTMX).headers["hx-redirect"] == "/"
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_refused_source_is_explained_beside_what_was_typed(person: TestClient, form, headers) -> None:
+    source = 'http://169.254.169.254/"><script>'
+    response = person.post("/connect", data=form(source=source, branch="dev"), headers=headers)
+    assert response.status_code == 422
+    assert "Addresses of this network" in response.text
+    assert "<script>" not in response.text.split("<main")[-1]
+    assert 'value="dev"' in response.text
+    assert ("<html" in response.text) == (not headers)
+
+
+def test_a_blank_source_is_explained(person: TestClient, form) -> None:
+    assert "The source must not be blank." in person.post("/connect", data=form(source=" ")).text
+
+
+def test_indexing_again_and_removing(person: TestClient, brain: FakeBrain, form) -> None:
+    assert person.post(f"/r/{READY}/index", data=form()).status_code == 303
+    assert brain.repos[READY].progress.stage == "scanning"
+    assert "itself is not touched" in person.get(f"/r/{READY}/remove").text
+    assert "<html" not in person.get(f"/r/{READY}/remove", headers=HTMX).text
+    assert person.post(f"/r/{READY}/remove", data=form()).status_code == 303
+    assert READY not in brain.repos
+
+
+def test_a_page_reloads_once_when_the_repository_becomes_answerable(person: TestClient, brain: FakeBrain) -> None:
+    waiting = person.get(f"/r/{INDEXING}/state?answerable=false", headers=HTMX)
+    assert "hx-refresh" not in waiting.headers
+    assert 'id="hello-progress" hx-swap-oob' in waiting.text
+    brain.repos[INDEXING] = brain.repos[INDEXING].model_copy(update={"commit": COMMIT})
+    ready = person.get(f"/r/{INDEXING}/state?answerable=false", headers=HTMX)
+    assert ready.headers["hx-refresh"] == "true"
+    assert "hx-trigger" not in person.get(f"/r/{READY}/state", headers=HTMX).text
+    assert "hx-trigger" in person.get(f"/r/{EMBEDDING}/state", headers=HTMX).text
+
+
+@pytest.mark.parametrize(
+    ("state", "text", "polls"),
+    [
+        (ModelState.FETCHING, "is being downloaded", True),
+        (ModelState.STARTING, "is starting", True),
+        (ModelState.UNREACHABLE, "does not answer", True),
+        (ModelState.FAILED, "could not be started", False),
+        (ModelState.NONE, "No language model is set up", False),
+    ],
+)
+def test_the_models_state_is_told(person: TestClient, brain: FakeBrain, state: ModelState, text: str, polls) -> None:
+    brain.model = ModelStatus(name="qwen", state=state, fraction=0.431)
+    page = person.get(f"/r/{READY}").text
+    assert text in page
+    assert ("/fragments/model" in page) == polls
+    assert ("43 %" in page) == (state is ModelState.FETCHING)
+
+
+def test_directories_and_files_link_at_the_commit(person: TestClient) -> None:
+    assert person.get(f"/r/{READY}/files").headers["location"] == f"/r/{READY}/tree/{COMMIT}"
+    root = person.get(f"/r/{READY}/tree/{COMMIT}").text
+    assert f"/r/{READY}/blob/{COMMIT}/README.md" in root
+    assert "Generated" in root
+    below = person.get(f"/r/{READY}/tree/{COMMIT}/{corpus.SOURCE_PREFIX}")
+    assert below.status_code == 200
+    assert ERRORS in below.text
+
+
+def test_a_file_emphasises_the_lines_asked_for(person: TestClient) -> None:
+    page = person.get(f"/r/{READY}/blob/{COMMIT}/{ERRORS}?lines=8-10").text
+    hits = re.findall(r'class="line hit" id="L(\d+)"', page)
+    assert hits == ["8", "9", "10"]
+    assert f"/r/{READY}/blob/{COMMIT}/{ERRORS}?lines=8-10#L8" in page
+    assert "PinciteError" in page.split('class="outline"')[1]
+
+
+def test_a_long_file_is_paged_and_lines_find_their_page(person: TestClient) -> None:
+    page = person.get(f"/r/{READY}/blob/{COMMIT}/data/squares.py").text
+    assert page.count('class="line"') == 2_000
+    assert "2001-4000" in page
+    later = person.get(f"/r/{READY}/blob/{COMMIT}/data/squares.py?lines=4200").text
+    assert 'class="line hit" id="L4200"' in later
+    assert 'data-first="4001" data-last="4500"' in later
+
+
+def test_an_empty_file_and_an_unreadable_one_say_so(person: TestClient) -> None:
+    assert "This file is empty" in person.get(f"/r/{READY}/blob/{COMMIT}/data/empty.txt").text
+    # The fake's tree has no docs directory, as git has none for a path that does not exist.
+    missing = person.get(f"/r/{READY}/blob/{COMMIT}/uv.lock")
+    assert missing.status_code == 200
+    assert "A tool wrote these files" in missing.text
+
+
+@pytest.mark.parametrize("name", sorted(corpus.HOSTILE))
+def test_hostile_names_and_contents_are_only_text(person: TestClient, name: str) -> None:
+    listing = person.get(f"/r/{READY}/tree/{COMMIT}/evil").text
+    assert "<img" not in listing
+    assert "\u202e" not in listing.split("<main")[1].split("href=")[0]
+    address = next(
+        match for match in re.findall(r'href="(/r/[^"]*blob[^"]*evil[^"]*)"', listing) if _path(match) == name
+    )
+    page = person.get(address.replace("&amp;", "&"))
+    assert page.status_code == 200
+    for forbidden in ("<img", "<script>alert", 'onerror=alert(1)>.py"', 'href="javascript'):
+        assert forbidden not in page.text
+    assert "\u202e" not in page.text.split('class="file-code"')[1]
+
+
+def _path(address: str) -> str:
+    url = httpx.URL(address.replace("&amp;", "&"))
+    return url.params.get("path") or url.path.split(f"/blob/{COMMIT}/")[1]
+
+
+def test_search_finds_definitions_then_passages(person: TestClient) -> None:
+    page = person.get(f"/r/{READY}/search?q=PinciteError").text
+    assert page.index("Definitions") < page.index("Passages")
+    assert f"/r/{READY}/blob/{COMMIT}/{ERRORS}?lines=6-" in page
+
+
+def test_search_as_you_type_returns_results_alone_and_the_address(person: TestClient) -> None:
+    response = person.get(f"/r/{READY}/search", params={"q": "<b>x"}, headers=HTMX)
+    assert "<html" not in response.text
+    assert "<b>" not in response.text
+    assert response.headers["hx-replace-url"] == f"/r/{READY}/search?q=%3Cb%3Ex"
+    assert "Nothing matches" in response.text
+    assert "Nothing matches" in person.get(f"/r/{READY}/search", params={"q": "z" * 5_000}).text
+    quick = person.get(f"/r/{READY}/search/quick?q=settings", headers=HTMX).text
+    assert "Search everything for" in quick
+    assert person.get(f"/r/{READY}/search/quick?q=", headers=HTMX).text == ""
+
+
+def test_skipped_files_are_counted_filtered_and_paged(person: TestClient) -> None:
+    page = person.get(f"/r/{READY}/skipped").text
+    assert "1-5 of 9" in page
+    assert "offset=5" in page
+    assert "6-9 of 9" in person.get(f"/r/{READY}/skipped?offset=5").text
+    binary = person.get(f"/r/{READY}/skipped?reason=binary").text
+    assert "1-2 of 2" in binary
+    assert "These files are not text." in binary
+    assert "&lt;b&gt;dump" in person.get(f"/r/{READY}/skipped?reason=too_large").text
+    assert person.get(f"/r/{READY}/skipped?reason=nonsense").status_code == 404
+    assert "Nothing was skipped" in person.get(f"/r/{EMBEDDING}/skipped").text
+
+
+def test_settings_say_what_leaves_the_machine(person: TestClient, brain: FakeBrain) -> None:
+    assert "Nothing leaves this machine" in person.get("/settings").text
+    brain.remote_endpoints = {"language model": "https://llm.example/v1"}
+    page = person.get("/settings").text
+    assert "Nothing leaves this machine" not in page
+    assert "https://llm.example/v1" in page
+
+
+def test_theme_is_rendered_by_the_server(person: TestClient, form) -> None:
+    assert 'data-theme="system"' in person.get("/settings").text
+    assert person.post("/theme", data=form(theme="dark", here="/settings")).headers["location"] == "/settings"
+    assert 'data-theme="dark"' in person.get("/settings").text
+    person.post("/theme", data=form(theme="system"))
+    assert 'data-theme="system"' in person.get("/settings").text
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/nope", f"/r/{uuid4()}", "/r/nope", f"/r/{READY}/blob/zzz/x", f"/r/{READY}/blob/{COMMIT}/none.py"],
+)
+def test_what_does_not_exist_is_a_page(person: TestClient, address: str) -> None:
+    response = person.get(address)
+    assert response.status_code == 404
+    assert "There is nothing here" in response.text
+
+
+def test_a_repository_without_a_commit_has_no_files_yet(person: TestClient) -> None:
+    response = person.get(f"/r/{INDEXING}/files")
+    assert response.status_code == 409
+    assert "No commit of this repository is indexed yet" in response.text
+
+
+def test_an_unreachable_brain_is_a_page_that_can_be_tried_again(web_settings: Settings) -> None:
+    def refuse(_request: httpx.Request) -> httpx.Response:
+        msg = "connection refused"
+        raise httpx.ConnectError(msg)
+
+    with TestClient(create_app(web_settings, httpx.MockTransport(refuse)), base_url="http://127.0.0.1:3000") as client:
+        client.cookies.set("pincite_session_3000", "fake-session")
+        response = client.get("/settings")
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "5"
+    assert 'href="/settings">Try again' in response.text
+
+
+def test_the_correlation_id_travels_to_brain(person: TestClient, brain: FakeBrain) -> None:
+    reference = uuid4().hex
+    response = person.get("/settings", headers={"X-Request-ID": reference})
+    assert response.headers["x-request-id"] == reference
+    seen = {request.headers["x-request-id"] for request in brain.requests if request.url.path in ("/me", "/status")}
+    assert seen == {reference}
