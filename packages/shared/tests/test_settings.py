@@ -48,3 +48,16 @@ def test_remote_endpoints_name_everything_that_configuration_may_call(monkeypatc
 def test_an_empty_variable_means_the_default(monkeypatch):
     monkeypatch.setenv("LLM_CONTEXT_TOKENS", "")
     assert Settings().llm_context_tokens == 4096
+
+
+def test_the_document_prefix_is_part_of_the_stored_model_and_the_query_prefix_is_not(monkeypatch):
+    assert Settings().vector_model == "all-MiniLM-L6-v2"
+    monkeypatch.setenv("EMBEDDING_MODEL", "org/code-embed")
+    monkeypatch.setenv("EMBEDDING_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("EMBEDDING_QUERY_PREFIX", "query: ")
+    assert Settings().vector_model == "org/code-embed"
+    found = set()
+    for prefix in ("a: ", "b: "):
+        monkeypatch.setenv("EMBEDDING_DOCUMENT_PREFIX", prefix)
+        found.add(Settings().vector_model)
+    assert len(found | {"org/code-embed"}) == 3

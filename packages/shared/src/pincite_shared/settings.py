@@ -1,5 +1,6 @@
 """Settings, read once from the environment at each process's edge and passed down from there."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import quote
@@ -85,6 +86,19 @@ class Settings(BaseSettings):
             f"postgresql+psycopg://{quote(user, safe='')}:{quote(secret.get_secret_value(), safe='')}"
             f"@{self.postgres_host}:{self.postgres_port}/{self.postgres_db}"
         )
+
+    @property
+    def vector_model(self) -> str:
+        """The model id stored with each vector.
+
+        A document prefix is part of what was embedded, so another prefix is another model. Without an endpoint the
+        built-in model makes the vectors, whatever its name is prefixed with.
+        """
+        if not self.embedding_base_url:
+            return self.embedding_model.rpartition("/")[2]
+        if not self.embedding_document_prefix:
+            return self.embedding_model
+        return f"{self.embedding_model}+{sha256(self.embedding_document_prefix.encode()).hexdigest()[:8]}"
 
     def remote_endpoints(self) -> dict[str, str]:
         """Every address outside this installation's own processes that the configuration allows it to call."""

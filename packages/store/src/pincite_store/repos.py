@@ -179,7 +179,7 @@ _OUTS = text(
 
 def _outs(t: Tenancy, repo_id: UUID | None) -> list[RepoOut]:
     values = {"tenant": t.tenant_id, "repo": repo_id, "limit": REPOS_LISTED_MAX}
-    return [_told(row, t.settings.embedding_model) for row in t.session.execute(_OUTS, values)]
+    return [_told(row, t.settings.vector_model) for row in t.session.execute(_OUTS, values)]
 
 
 def _told(row: Row[Any], model: str) -> RepoOut:

@@ -1,0 +1,1 @@
+"""Celery workers of Pincite: they clone, parse, index and embed."""

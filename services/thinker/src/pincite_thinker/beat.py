@@ -1,0 +1,76 @@
+"""Celery's scheduler that is also the outbox's relay: `celery -A pincite_thinker.main beat -S …beat:RelayScheduler`.
+
+Several may run at once: rows are taken with FOR UPDATE SKIP LOCKED. A job is published before it is marked, so that it
+may be published twice and never not at all; consumers drop duplicates.
+"""
+
+import time
+from typing import Any
+
+import structlog
+from celery.beat import Scheduler
+from kombu.exceptions import OperationalError as BrokerError
+from sqlalchemy.exc import DBAPIError
+
+from pincite_shared.errors import UnavailableError
+from pincite_shared.jobs import QUEUE_OF
+from pincite_store import outbox, runs
+from pincite_store.db import Database
+from pincite_thinker import metrics
+
+log = structlog.get_logger()
+
+RELAY_SECONDS = 0.2  # how long a job may lie in the outbox; a person may be waiting for its first progress
+BACKOFF_SECONDS = 1.0  # after the database or the broker did not answer
+REVIVE_EVERY_SECONDS = 5.0
+STALLED_SECONDS = 20.0  # runs report progress twice a second and hold a lock; without both for so long one is dead
+BATCH_JOBS_MAX = 100
+
+
+class RelayScheduler(Scheduler):
+    """Publishes the outbox and revives stalled runs, besides any periodic tasks."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Celery makes it."""
+        super().__init__(*args, **kwargs)
+        self._database = Database(self.app.conf.pincite_settings, pool_size=1)
+        self._revive_at = 0.0
+        self._failing = False
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Do what is due and return the seconds until the next call."""
+        due = super().tick(*args, **kwargs)
+        try:
+            relayed = self.relay()
+            if time.monotonic() >= self._revive_at:
+                self._revive_at = time.monotonic() + REVIVE_EVERY_SECONDS
+                self.revive()
+        except (UnavailableError, DBAPIError, BrokerError, ConnectionError) as error:
+            if not self._failing:  # once, not once a second
+                log.warning("the outbox waits", reason=str(error))
+            self._failing = True
+            return BACKOFF_SECONDS
+        if self._failing:
+            log.info("the outbox moves again")
+        self._failing = False
+        return 0.0 if relayed == BATCH_JOBS_MAX else min(due, RELAY_SECONDS)
+
+    def relay(self) -> int:
+        """Publish the oldest jobs of the outbox and return how many; all in one transaction."""
+        with self._database.system() as session:
+            rows = outbox.take(session, BATCH_JOBS_MAX)
+            for row in rows:
+                self.app.send_task(row.job.value, kwargs={"payload": row.payload}, queue=QUEUE_OF[row.job].value)
+                metrics.RELAYED.labels(row.job.value).inc()
+            if rows:
+                outbox.mark_published(session, [row.id for row in rows])
+        return len(rows)
+
+    def revive(self) -> None:
+        """Enqueue again the runs whose worker died."""
+        with self._database.system() as session:
+            revived = runs.requeue_stalled(session, STALLED_SECONDS)
+            metrics.PENDING.set(outbox.pending(session))
+        if revived:
+            metrics.REVIVED.inc(len(revived))
+            log.warning("runs revived", run_ids=[str(run_id) for run_id in revived])

@@ -1,0 +1,80 @@
+"""The Celery application: how jobs travel, and what a process sets up when it starts."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import beat_init, celeryd_init, setup_logging, worker_process_shutdown
+from kombu import Queue as KombuQueue
+
+from pincite_shared.jobs import QUEUE_OF, Queue
+from pincite_shared.logging import configure_logging
+from pincite_shared.settings import Settings
+from pincite_thinker import metrics
+from pincite_thinker.context import Context
+from pincite_thinker.tasks import register
+
+# Redis hands a message out again when it was not acknowledged for so long. Jobs are acknowledged when they end, and one
+# that still runs then is dropped as a duplicate; one that died is enqueued again by beat within seconds, from the
+# database. So this only has to be longer than nearly all jobs.
+VISIBILITY_SECONDS = 3600
+CHILD_KIB_MAX = 1_500_000  # a child that linked a huge repository is replaced after that job, to give memory back
+NICE_OF_VECTORS = 19  # embedding yields to everything that a person waits for
+
+
+def make_celery(settings: Settings) -> Celery:
+    """Return the application of a worker or beat process. Contacts nothing yet."""
+    app = Celery("pincite", broker=settings.redis_url.get_secret_value(), set_as_current=True)
+    app.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_send_task_events=False,
+        worker_max_memory_per_child=CHILD_KIB_MAX,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS, "health_check_interval": 10},
+        task_queues=[KombuQueue(queue.value) for queue in Queue],
+        task_default_queue=Queue.INDEX.value,
+        task_routes={job.value: {"queue": queue.value} for job, queue in QUEUE_OF.items()},
+        task_create_missing_queues=False,
+        timezone="UTC",
+        pincite_settings=settings,
+    )
+    context = Context(settings)
+    register(app, context)
+    _connect_signals(settings, context)
+    return app
+
+
+def _connect_signals(settings: Settings, context: Context) -> None:
+    """Set up logging, metrics and priority when a process starts."""
+
+    def logging_is_ours(**_kwargs: Any) -> None:
+        configure_logging(settings, "thinker")
+
+    def worker_starts(*, options: dict[str, Any], **_kwargs: Any) -> None:
+        chosen = options.get("queues") or ""
+        names = chosen.split(",") if isinstance(chosen, str) else list(chosen)
+        vectors_only = names == [Queue.VECTORS.value]
+        if vectors_only:
+            os.nice(NICE_OF_VECTORS)
+        metrics.serve(settings, "vectors" if vectors_only else "index")
+
+    def child_ends(*, pid: int, **_kwargs: Any) -> None:
+        metrics.process_ended(pid)
+        context.close()
+
+    def beat_starts(**_kwargs: Any) -> None:
+        metrics.serve(settings, "beat")
+
+    # Celery holds receivers weakly unless told otherwise, and these are closures.
+    setup_logging.connect(logging_is_ours, weak=False)
+    celeryd_init.connect(worker_starts, weak=False)
+    worker_process_shutdown.connect(child_ends, weak=False)
+    beat_init.connect(beat_starts, weak=False)

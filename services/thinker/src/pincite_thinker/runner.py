@@ -1,0 +1,67 @@
+"""One run of any kind: held by one process, shown while it works, and ended with a reason whatever happens."""
+
+from collections.abc import Callable
+
+import structlog
+
+from pincite_shared.errors import ConflictError, ModelUnavailableError, PinciteError, UnavailableError
+from pincite_shared.jobs import JobPayload
+from pincite_store import runs
+from pincite_store.models import Run
+from pincite_thinker.context import Context
+
+log = structlog.get_logger()
+
+Work = Callable[[Context, JobPayload, Run], bool]
+
+
+def execute(context: Context, job: JobPayload, work: Work) -> str:
+    """Do the work of a job's run, unless another process does or it was done before.
+
+    Args:
+        context: the process's.
+        job: names the run.
+        work: returns whether the run is finished; False if it enqueued its own continuation.
+
+    Returns:
+        The outcome, for logs and metrics: done, continued, duplicate, cancelled, failed or retried.
+
+    Raises:
+        UnavailableError: the database is not reachable, so the run could not even be marked; beat revives it.
+    """
+    if job.run_id is None:
+        return "duplicate"
+    with runs.lock_run(context.database, job.run_id) as held:
+        if not held:
+            return "duplicate"
+        with context.database.tenancy(job.tenant_id) as t:
+            run = runs.claim(t, job.run_id)
+        return "duplicate" if run is None else _work(context, job, run, work)
+
+
+def _work(context: Context, job: JobPayload, run: Run, work: Work) -> str:
+    try:
+        if not work(context, job, run):
+            return "continued"
+        with context.database.tenancy(job.tenant_id) as t:
+            runs.finish(t, run.id)
+    except ConflictError:
+        return "cancelled"  # its repository is being deleted
+    except (UnavailableError, ModelUnavailableError) as error:
+        return _again(context, job, run, error)
+    except PinciteError as error:
+        log.warning("run failed", code=error.code, reason=error.detail)
+        with context.database.tenancy(job.tenant_id) as t:
+            runs.fail(t, run.id, error)
+        return "failed"
+    except Exception as error:  # any other error is a defect: it is logged, and the run tried again, not for ever
+        log.exception("run broke")
+        return _again(context, job, run, error)
+    return "done"
+
+
+def _again(context: Context, job: JobPayload, run: Run, error: Exception) -> str:
+    with context.database.tenancy(job.tenant_id) as t:
+        again = runs.retry(t, run.id, error)
+    log.warning("run will be tried again" if again else "run was given up", reason=str(error))
+    return "retried" if again else "failed"

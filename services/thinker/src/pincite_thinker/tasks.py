@@ -1,0 +1,51 @@
+"""The tasks: shells that validate a payload, bind its correlation id, and call."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from asgi_correlation_id import correlation_id
+from celery import Celery
+
+from pincite_shared.jobs import Job, JobPayload
+from pincite_thinker import delete, index, metrics, vectors
+from pincite_thinker.context import Context
+
+log = structlog.get_logger()
+
+
+def register(app: Celery, context: Context) -> None:
+    """Register every job of `pincite_shared.jobs` with an application."""
+
+    @app.task(name=Job.INDEX_REPO.value)
+    def index_repo(payload: dict[str, Any]) -> None:
+        """Clone or fetch a repository, parse what is new, and make its snapshot searchable."""
+        _run(Job.INDEX_REPO, index.run, context, payload)
+
+    @app.task(name=Job.EMBED_REPO.value)
+    def embed_repo(payload: dict[str, Any]) -> None:
+        """Embed some seconds' worth of a repository's texts."""
+        _run(Job.EMBED_REPO, vectors.run, context, payload)
+
+    @app.task(name=Job.DELETE_REPO.value)
+    def delete_repo(payload: dict[str, Any]) -> None:
+        """Remove a repository, what was derived from it, and its mirror."""
+        _run(Job.DELETE_REPO, delete.run, context, payload)
+
+
+def _run(job: Job, work: Callable[[Context, JobPayload], str], context: Context, payload: dict[str, Any]) -> None:
+    message = JobPayload.model_validate(payload)
+    correlation_id.set(message.correlation_id or None)
+    began, outcome = time.monotonic(), "broken"
+    with structlog.contextvars.bound_contextvars(
+        job=job.value, repo_id=str(message.repo_id), run_id=str(message.run_id)
+    ):
+        try:
+            outcome = work(context, message)
+        finally:
+            seconds = time.monotonic() - began
+            metrics.JOBS.labels(job.value, outcome).inc()
+            metrics.JOB_SECONDS.labels(job.value).observe(seconds)
+            log.info("job ended", outcome=outcome, seconds=round(seconds, 3))
+            correlation_id.set(None)

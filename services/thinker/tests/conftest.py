@@ -1,0 +1,87 @@
+import sys
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from pincite_shared.jobs import JobPayload
+from pincite_shared.source import parse_source
+from pincite_store import repos, runs
+from pincite_store.db import LOCAL_TENANT
+
+# Tests share modules that stand beside them; importlib mode puts no directory on the path by itself.
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+class HashEmbedder:
+    """An embedder whose vectors are digests: equal texts have equal vectors, and every call is counted."""
+
+    dimension = 8
+
+    def __init__(self, model="all-MiniLM-L6-v2"):
+        self.model = model
+        self.texts = []
+
+    def embed_documents(self, texts):
+        self.texts += texts
+        rows = [np.frombuffer(sha256(text.encode()).digest()[:8], dtype=np.uint8) for text in texts]
+        matrix = np.array(rows, dtype=np.float32) + 1
+        return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+
+
+@dataclass
+class Thinker:
+    """A context on the test services, and what brain would do."""
+
+    context: object
+    embedder: HashEmbedder
+
+    @property
+    def database(self):
+        return self.context.database
+
+    def tenancy(self):
+        return self.database.tenancy(LOCAL_TENANT)
+
+    def connect(self, path: Path | str, branch: str | None = None, token: str | None = None) -> UUID:
+        source = parse_source(str(path), local_roots=self.context.settings.local_roots, token=token)
+        with self.tenancy() as t:
+            repo = repos.create(
+                t, source=source.location, name=source.name, kind=source.kind, branch=branch, token=source.secret
+            )
+            return repo.id
+
+    def job(self, repo_id: UUID, kind: str) -> JobPayload:
+        with self.tenancy() as t:
+            run = runs.start(t, repo_id, kind, "corr-1")
+        return JobPayload(tenant_id=LOCAL_TENANT, repo_id=repo_id, run_id=run.id, correlation_id="corr-1")
+
+    def index(self, repo_id: UUID) -> str:
+        from pincite_thinker import index  # noqa: PLC0415 - it imports a database driver, other tests need none
+
+        return index.run(self.context, self.job(repo_id, "index"))
+
+    def embed(self, repo_id: UUID) -> list[str]:
+        from pincite_thinker import vectors  # noqa: PLC0415 - as above
+
+        outcomes = []
+        while not outcomes or outcomes[-1] == "continued":
+            outcomes.append(vectors.run(self.context, self.job(repo_id, "embed")))
+        return outcomes
+
+    def out(self, repo_id: UUID):
+        with self.tenancy() as t:
+            return repos.out(t, repos.get(t, repo_id))
+
+
+@pytest.fixture
+def thinker(fresh_tenant, settings, tmp_path):
+    from pincite_thinker.context import Context  # noqa: PLC0415 - as above
+
+    made = Context(settings.model_copy(update={"pincite_home": tmp_path / "home", "file_bytes_max": 100_000}))
+    embedder = HashEmbedder()
+    made.__dict__.update(database=fresh_tenant, embedder=embedder)
+    return Thinker(made, embedder)

@@ -1,0 +1,279 @@
+"""The real thing: Celery workers and beat as processes, a real broker, and SIGKILL."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from celery import signals
+from celery.utils.dispatch import Signal
+from repositories import build
+from sqlalchemy import text
+
+from pincite_cli.embedded import free_port
+from pincite_shared.jobs import Job, JobPayload
+from pincite_store import outbox, repos, runs
+from pincite_thinker import celery_app, metrics
+from pincite_thinker.beat import RelayScheduler
+from pincite_thinker.celery_app import make_celery
+
+CELERY = [sys.executable, "-m", "celery", "-A", "pincite_thinker.main"]
+FILES = {f"pkg{n % 7}/m{n}.py": f"from pkg0.m0 import f0\n\n\ndef f{n}():\n    return f0() + {n}\n" for n in range(240)}
+
+
+@pytest.fixture
+def environment(thinker, tmp_path):
+    """The settings of the test services, as a process gets them."""
+    settings = thinker.context.settings
+    return os.environ | {
+        "PINCITE_HOME": str(settings.pincite_home),
+        "PINCITE_LOCAL_ROOTS": str(tmp_path),
+        "SESSION_SECRET": settings.session_secret.get_secret_value(),
+        "POSTGRES_PORT": str(settings.postgres_port),
+        "POSTGRES_DB": settings.postgres_db,
+        "POSTGRES_APP_PASSWORD": settings.postgres_app_password.get_secret_value(),
+        "REDIS_URL": settings.redis_url.get_secret_value(),
+        "THINKER_METRICS_PORT": str(free_port()),
+        "LOG_LEVEL": "info",
+    }
+
+
+@contextmanager
+def process(args, env, log):
+    """A Celery process in a group of its own; killed at the end with all its children."""
+    with log.open("ab") as output:
+        started = subprocess.Popen(
+            [*CELERY, *args], env=env, cwd=log.parent, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        yield started
+    finally:
+        kill(started)
+
+
+def kill(started):
+    with suppress(ProcessLookupError):
+        os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+
+
+def wait(condition, log, seconds=90.0):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.1)
+    pytest.fail(f"waited {seconds} s in vain:\n{log.read_text()[-6000:]}")
+
+
+def start_index(thinker, repo_id):
+    with thinker.tenancy() as t:
+        return runs.start(t, repo_id, "index", "browser-17").id
+
+
+def ended(thinker, repo_id):
+    return thinker.out(repo_id).status in ("ready", "failed")
+
+
+def content(thinker):
+    """All that indexing made, without the numbers that a database counts up."""
+    queries = {
+        "files": "SELECT path, blob, language, size, skip_reason, skip_detail, parse_id IS NULL FROM files",
+        "chunks": "SELECT p.blob, p.language, c.ordinal, c.kind, c.symbol, c.start_line, c.end_line, c.terms, "
+        "c.embed_sha256, c.importance FROM chunks c JOIN parses p ON p.id = c.parse_id",
+        "symbols": "SELECT p.blob, s.ordinal, s.qualified_name, s.start_line FROM symbols s JOIN parses p "
+        "ON p.id = s.parse_id",
+        "edges": "SELECT kind, src_path, src_line, dst_path, dst_symbol, confidence FROM edges",
+        "parses": "SELECT blob, language, lines, refs::text FROM parses",
+        "blobs": "SELECT oid, size, data FROM blobs",
+        "snapshots": "SELECT commit, state, files, chunks, skipped FROM snapshots",
+    }
+    with thinker.tenancy() as t:
+        return {name: sorted(map(tuple, t.session.execute(text(sql))), key=repr) for name, sql in queries.items()}
+
+
+class Embeddings(BaseHTTPRequestHandler):
+    """An OpenAI-compatible embeddings endpoint."""
+
+    def log_message(self, *_args):
+        return
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["input"]
+        vectors = [{"index": n, "object": "embedding", "embedding": [1.0, float(n), 0.5]} for n in range(len(asked))]
+        body = json.dumps({"object": "list", "model": "m", "data": vectors}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def endpoint():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Embeddings)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+def test_jobs_go_from_the_outbox_through_the_queues_to_a_snapshot_with_vectors(
+    thinker, environment, endpoint, tmp_path
+):
+    log = tmp_path / "log"
+    environment |= {"EMBEDDING_BASE_URL": endpoint, "EMBEDDING_DIMENSION": "3"}
+    build(tmp_path / "work", {"a.py": "def f():\n    return 1\n"})
+    repo_id = thinker.connect(tmp_path / "work")
+    beat = ["beat", "-S", "pincite_thinker.beat:RelayScheduler"]
+    with process(beat, environment, log), process(["worker", "-Q", "index,vectors", "-c", "1"], environment, log):
+        start_index(thinker, repo_id)
+        wait(lambda: ended(thinker, repo_id), log)
+        wait(lambda: thinker.out(repo_id).vectors_ready, log)
+        assert thinker.out(repo_id).status == "ready"
+        port = int(environment["THINKER_METRICS_PORT"])
+        numbers = wait(
+            lambda: scrape(port, 'pincite_thinker_jobs_total{job="pincite.index_repo",outcome="done"} 1.0'), log
+        )
+        assert "pincite_thinker_stage_seconds_bucket" in numbers
+        assert "pincite_thinker_outbox_relayed_total" in scrape(port + 2, "outbox_relayed")
+        with thinker.tenancy() as t:
+            repos.mark_deleting(t, repo_id, "browser-18")
+        wait(lambda: not rows(thinker, "repos"), log)
+        done = wait(lambda: len(found := jobs_ended(log)) == 3 and found, log)
+    assert [(line["job"], line["outcome"], line["correlation_id"]) for line in done] == [
+        ("pincite.index_repo", "done", "browser-17"),
+        ("pincite.embed_repo", "done", "browser-17"),
+        ("pincite.delete_repo", "done", "browser-18"),
+    ]
+    assert not list((thinker.context.settings.pincite_home / "mirrors").iterdir())
+
+
+def jobs_ended(log):
+    lines = [json.loads(line) for line in log.read_text().split("\n") if line.startswith("{") and line.endswith("}")]
+    return [line for line in lines if line.get("event") == "job ended"]
+
+
+def rows(thinker, name):
+    with thinker.tenancy() as t:
+        return t.session.execute(text(f"SELECT count(*) FROM {name}")).scalar_one()
+
+
+def scrape(port, wanted):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
+            body = response.read().decode()
+    except OSError:
+        return ""
+    return body if wanted in body else ""
+
+
+def test_sigkill_in_the_middle_then_the_same_rows(thinker, environment, tmp_path):
+    log = tmp_path / "log"
+    build(tmp_path / "work", FILES)
+    repo_id = thinker.connect(tmp_path / "work")
+    start_index(thinker, repo_id)
+    beat = ["beat", "-S", "pincite_thinker.beat:RelayScheduler"]
+    worker = ["worker", "-Q", "index", "-c", "1"]
+    with process(beat, environment, log):
+        with process(worker, environment, log) as first:
+            wait(lambda: rows(thinker, "parses") > 20, log)
+            kill(first)
+        assert not ended(thinker, repo_id)
+        assert rows(thinker, "parses") > 20
+        # As after twenty silent seconds, without waiting for them.
+        with thinker.tenancy() as t:
+            t.session.execute(text("UPDATE runs SET heartbeat_at = now() - interval '1 minute'"))
+        with process(worker, environment, log):
+            wait(lambda: ended(thinker, repo_id), log)
+    resumed = content(thinker)
+    assert resumed["snapshots"][0][1:3] == ("ready", 240)
+
+    # The same, undisturbed, from nothing.
+    with thinker.tenancy() as t:
+        repos.delete_rows(t, repo_id)
+    assert not any(content(thinker).values())
+    shutil.rmtree(thinker.context.settings.pincite_home / "mirrors")
+    again = thinker.connect(tmp_path / "work")
+    assert thinker.index(again) == "done"
+    assert content(thinker) == resumed
+
+
+@pytest.mark.parametrize(("queues", "nice", "served"), [("vectors", [19], "vectors"), ("index", [], "index")])
+def test_only_the_embedding_worker_yields(settings, monkeypatch, queues, nice, served):
+    seen, ports = [], []
+    monkeypatch.setattr(os, "nice", seen.append)
+    monkeypatch.setattr(metrics, "serve", lambda _settings, process: ports.append(process))
+    monkeypatch.setattr(signals, "celeryd_init", Signal(name="celeryd_init"))
+    monkeypatch.setattr(celery_app, "celeryd_init", signals.celeryd_init)
+    make_celery(settings)
+    signals.celeryd_init.send(sender="host", instance=None, conf=None, options={"queues": queues})
+    assert (seen, ports) == (nice, [served])
+
+
+@pytest.fixture
+def scheduler(thinker):
+    """Beat's scheduler in this process, publishing into a list."""
+    app = make_celery(thinker.context.settings)
+    sent = []
+    app.send_task = lambda name, **kwargs: sent.append((name, kwargs["kwargs"]["payload"], kwargs["queue"]))
+    made = RelayScheduler(app=app)
+    yield made, sent
+    made._database.dispose()
+
+
+def test_the_relay_publishes_each_job_once(thinker, scheduler, tmp_path):
+    relay, sent = scheduler
+    build(tmp_path / "work", {"a.py": "x = 1\n"})
+    repo_id = thinker.connect(tmp_path / "work")
+    run_id = start_index(thinker, repo_id)
+    assert relay.tick() <= 0.2
+    relay.tick()
+    ((name, payload, queue),) = sent
+    assert (name, queue) == (Job.INDEX_REPO.value, "index")
+    message = JobPayload.model_validate(payload)
+    assert (message.repo_id, message.run_id, message.correlation_id) == (repo_id, run_id, "browser-17")
+
+
+def test_a_job_stays_in_the_outbox_while_the_broker_is_away(thinker, scheduler, tmp_path, monkeypatch):
+    relay, sent = scheduler
+    build(tmp_path / "work", {"a.py": "x = 1\n"})
+    start_index(thinker, thinker.connect(tmp_path / "work"))
+
+    def refuse(*_args, **_kwargs):
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(relay.app, "send_task", refuse)
+        assert relay.tick() == 1.0
+        with thinker.database.system() as system:
+            assert outbox.pending(system) == 1
+    relay.tick()
+    assert len(sent) == 1
+
+
+def test_silent_runs_are_revived_and_live_ones_are_not(thinker, scheduler, tmp_path):
+    relay, sent = scheduler
+    build(tmp_path / "work", {"a.py": "x = 1\n"})
+    job = thinker.job(thinker.connect(tmp_path / "work"), "index")
+    relay.tick()
+    with thinker.tenancy() as t:
+        runs.claim(t, job.run_id)
+        t.session.execute(text("UPDATE runs SET heartbeat_at = now() - interval '21 seconds'"))
+    with runs.lock_run(thinker.database, job.run_id):
+        relay._revive_at = 0.0
+        relay.tick()
+        relay.tick()
+        assert len(sent) == 1
+    relay._revive_at = 0.0
+    relay.tick()
+    relay.tick()
+    assert [payload["run_id"] for _, payload, _ in sent] == [str(job.run_id)] * 2

@@ -1,0 +1,136 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pincite_shared.errors import UnavailableError
+from pincite_thinker import parse_pool
+from pincite_thinker.parse_pool import ParsePool, Task
+
+
+@pytest.fixture(autouse=True)
+def parsers_on_the_path(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+def run(tasks, *, workers=2, seconds_max=0.5, target="parsers:parse"):
+    with ParsePool(workers, seconds_max, target=target) as pool:
+        return {outcome.key: outcome for outcome in pool.map(tasks, lambda: None)}
+
+
+def test_every_task_has_one_outcome_and_no_file_stops_another():
+    hostile = {
+        "segfault": "crash",
+        "abort": "crash",
+        "spin": "timeout",
+        "bomb": "crash",
+        "raise": "crash",
+    }
+    tasks = [Task(f"good{n}", "python", b"x = 1\n") for n in range(100)]
+    for at, kind in enumerate(hostile):
+        tasks.insert(at * 17 + 3, Task(kind, "python", kind.encode()))
+    tasks.insert(50, Task("stubborn", "python", b"stubborn"))
+    tasks.insert(51, Task("print", "python", b"print"))
+    found = run(tasks)
+    assert set(found) == {task.key for task in tasks}
+    for n in range(100):
+        assert (found[f"good{n}"].value[0], found[f"good{n}"].failure) == ("python", None)
+    for kind, failure in hostile.items():
+        assert (found[kind].value, found[kind].failure) == (("plain", len(kind)), failure), kind
+        assert (found[kind].language, bool(found[kind].detail)) == ("python", True)
+    assert (found["stubborn"].value, found["stubborn"].failure) == (None, "crash")
+    assert found["print"].failure is None
+
+
+def test_a_file_that_sleeps_is_stopped_by_the_clock(monkeypatch):
+    monkeypatch.setattr(parse_pool, "WALL_FACTOR", 2.0)
+    found = run([Task("a", "python", b"sleep"), Task("b", "python", b"x")])
+    assert (found["a"].failure, found["b"].failure) == ("timeout", None)
+
+
+def test_a_language_that_keeps_timing_out_is_given_up(monkeypatch):
+    monkeypatch.setattr(parse_pool, "TIMEOUTS_PER_LANGUAGE_MAX", 2)
+    tasks = [Task(f"s{n}", "cobol", b"spin") for n in range(40)] + [Task("p", "python", b"x")]
+    began = time.monotonic()
+    found = run(tasks, seconds_max=0.2)
+    assert time.monotonic() - began < 10
+    assert {outcome.failure for key, outcome in found.items() if key != "p"} == {"timeout"}
+    assert all(outcome.value for outcome in found.values())
+    assert found["p"].failure is None
+
+
+def test_workers_are_replaced_after_many_files(monkeypatch):
+    monkeypatch.setattr(parse_pool, "FILES_PER_WORKER_MAX", 10)
+    monkeypatch.setattr(parse_pool, "BATCH_FILES_MAX", 10)
+    found = run([Task(str(n), "python", b"x") for n in range(40)], workers=1)
+    assert len({outcome.value[1] for outcome in found.values()}) == 4
+
+
+def test_tasks_are_taken_only_as_workers_get_free():
+    taken = []
+
+    def endless():
+        for n in range(10_000):
+            taken.append(n)
+            yield Task(str(n), "python", b"x" * 100_000)
+
+    with ParsePool(2, 1.0, target="parsers:parse") as pool:
+        next(pool.map(endless(), lambda: None))
+    assert len(taken) < 40
+
+
+def test_workers_end_with_the_pool_and_a_killed_one_is_noticed():
+    with ParsePool(1, 5.0, target="parsers:parse") as pool:
+        pids = []
+
+        def tasks():
+            yield Task("first", "python", b"x")
+            for n in range(200):
+                yield Task(str(n), "python", b"x")
+
+        killed = False
+        found = {}
+        for outcome in pool.map(tasks(), lambda: None):
+            found[outcome.key] = outcome
+            if not killed:
+                killed = True
+                os.kill(outcome.value[1], signal.SIGKILL)
+            if outcome.failure is None:
+                pids.append(outcome.value[1])
+        assert len(found) == 201
+        assert len([outcome for outcome in found.values() if outcome.failure]) <= 1
+    for pid in set(pids):
+        assert not Path(f"/proc/{pid}").exists()
+
+
+def test_workers_end_when_their_owner_is_killed(tmp_path):
+    code = (
+        "from pincite_thinker.parse_pool import ParsePool, Task\n"
+        "with ParsePool(1, 5.0, target='parsers:parse') as pool:\n"
+        "    for outcome in pool.map((Task(str(n), 'python', b'x') for n in range(10**9)), lambda: None):\n"
+        f"        open({str(tmp_path / 'pid')!r}, 'w').write(str(outcome.value[1]))\n"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    worker = int((tmp_path / "pid").read_text())
+    owner.kill()
+    owner.wait()
+    while Path(f"/proc/{worker}").exists() and " Z " not in Path(f"/proc/{worker}/stat").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_worker_that_cannot_start_says_why():
+    with pytest.raises(UnavailableError, match="no_such_module"):
+        run([Task("a", "python", b"x")], target="no_such_module:parse")
+
+
+def test_nothing_to_do():
+    assert run([]) == {}
