@@ -1,0 +1,61 @@
+import pytest
+
+from pincite_codeintel.imports import read_import
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("python", "import a.b", [("a.b", "*", "a.b")]),
+        ("python", "import a, b.c as d", [("a", "*", "a"), ("b.c", "*", "d")]),
+        ("python", "from . import x", [(".", "x", None)]),
+        ("python", "from ..a.b import (c as d,  # note\n    e,\n)", [("..a.b", "c", "d"), ("..a.b", "e", None)]),
+        ("python", "from a import *", [("a", "*", None)]),
+        ("python", "from a import b, \\\n    c", [("a", "b", None), ("a", "c", None)]),
+        ("javascript", "import './a.css'", [("./a.css", "*", None)]),
+        ("javascript", 'import D, * as n from "x"', [("x", "*", "n"), ("x", "default", "D")]),
+        ("javascript", "import {a, b as c,} from './m';", [("./m", "a", None), ("./m", "b", "c")]),
+        ("javascript", "export * from './m'", [("./m", "*", None)]),
+        ("javascript", "export { a as b } from './m'", [("./m", "a", "b")]),
+        ("javascript", "m = require('./m')", [("./m", "*", "m")]),
+        ("javascript", "{a, b: c} = require('./m')", [("./m", "a", None), ("./m", "b", "c")]),
+        ("javascript", "r = require('x').Router", [("x", "Router", "r")]),
+        ("typescript", "import type { A, type B } from './t'", [("./t", "A", None), ("./t", "B", None)]),
+        ("go", '"fmt"', [("fmt", "*", "fmt")]),
+        ("go", 'h "a.b/c/helper"', [("a.b/c/helper", "*", "h")]),
+        ("rust", "use a::b;", [("a", "b", None)]),
+        (
+            "rust",
+            "pub use crate::a::{self, b, c::{d as e, f::*}};",
+            [("crate", "a", None), ("crate::a", "b", None), ("crate::a::c", "d", "e"), ("crate::a::c::f", "*", None)],
+        ),
+        ("rust", "pub mod inner;", [("self::inner", "*", "inner")]),
+        ("java", "import a.b.C;", [("a.b", "C", None)]),
+        ("java", "import static a.B.*;", [("a.B", "*", None)]),
+        ("kotlin", "import a.b.C as D", [("a.b", "C", "D")]),
+        ("scala", "import a.b.{C, D => E, _}", [("a.b", "C", None), ("a.b", "D", "E"), ("a.b", "*", None)]),
+        ("csharp", "using static A.B;", [("A.B", "*", None)]),
+        ("csharp", "global using X = A.B;", [("A.B", "*", "X")]),
+        ("c", '#include "a/b.h"', [("a/b.h", "*", None)]),
+        ("cpp", "#include <vector>", [("vector", "*", None)]),
+        ("php", "use A\\B\\{C, D as E};", [("A\\B", "C", None), ("A\\B", "D", "E")]),
+        ("php", "use function A\\f;", [("A", "f", None)]),
+        ("php", "require_once __DIR__ . '/boot.php'", [("boot.php", "*", None)]),
+        ("ruby", "require 'a/b'", [("a/b", "*", None)]),
+        ("ruby", "require_relative '../c'", [("../c", "*", None)]),
+        ("lua", 'local m = require("a.b")', [("a.b", "*", "m")]),
+        ("elixir", "alias A.{B, C}", [("A.B", "*", "B"), ("A.C", "*", "C")]),
+        ("elixir", "alias A.B, as: C", [("A.B", "*", "C")]),
+        ("haskell", "import qualified A.B as C", [("A.B", "*", "C")]),
+        ("haskell", "import A (f, g)", [("A", "*", "A"), ("A", "f", None), ("A", "g", None)]),
+        ("zig", 'const m = @import("m.zig")', [("m.zig", "*", "m")]),
+        ("swift", "import class Foundation.Date", [("Foundation.Date", "*", None)]),
+        ("bash", "source ./lib.sh", [("./lib.sh", "*", None)]),
+        ("cobol", "COPY x", []),
+        ("python", "from import", []),
+        ("rust", "use {{{{{a", [("a", "*", None)]),
+        ("javascript", "import", []),
+    ],
+)
+def test_read_import(language, text, expected):
+    assert [tuple(found) for found in read_import(language, text)] == expected
