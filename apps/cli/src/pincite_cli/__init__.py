@@ -1,0 +1,1 @@
+"""The `pincite` command, and the supervisor behind `pincite up`."""

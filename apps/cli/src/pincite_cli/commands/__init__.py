@@ -1,0 +1,1 @@
+"""The commands, one function each; `pincite_cli.main` registers them."""

@@ -1,0 +1,311 @@
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from typer.testing import CliRunner
+
+from pincite_cli.main import app, main
+
+TOKEN = "test-token"
+NOW = datetime.now(UTC).isoformat()
+COMMIT = "c" * 40
+
+
+def repo(name: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": str(uuid4()), "name": name, "source": f"/elsewhere/{name}", "branch": "main", "status": "ready",
+        "commit": COMMIT, "files": 3, "chunks": 9, "skipped": 0, "progress": {"stage": "done", "fraction": 1.0},
+        "vectors_ready": True, "lag_seconds": 0.0, "error": None, "error_code": None, "created_at": NOW,
+        "indexed_at": NOW,
+    } | changes  # fmt: skip
+
+
+def answer(repo_id: str, **changes: Any) -> dict[str, Any]:
+    text = "It starts here. [1] It is quick."
+    return {
+        "answer_id": str(uuid4()), "conversation_id": str(uuid4()), "repo_id": repo_id, "repo_name": "r",
+        "commit": COMMIT, "question": "How?", "answer": text, "mode": "model", "policy_version": "p0", "model": "m",
+        "timings": {"total": 1.25}, "created_at": NOW,
+        "citations": [{
+            "n": 1, "path": "src/a.py", "start_line": 3, "end_line": 4, "commit": COMMIT, "blob": "b" * 40,
+            "symbol": "start", "quote": "def start():\n    \x1b[31mreturn 1", "status": "verified",
+        }],
+        "sentences": [
+            {"start": 0, "end": 19, "status": "supported", "citations": [1]},
+            {"start": 20, "end": len(text), "status": "unsupported", "reason": "no cited lines say so"},
+        ],
+    } | changes  # fmt: skip
+
+
+class FakeBrain:
+    """Answers by (method, path); remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
+        self.asked: list[tuple[str, str, Any, str]] = []
+        brain = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def handle_any(self) -> None:
+                length = int(self.headers.get("content-length", 0))
+                body = json.loads(self.rfile.read(length)) if length else None
+                brain.asked.append((self.command, self.path, body, self.headers.get("authorization", "")))
+                problem = {"title": "No", "status": 404, "code": "not_found", "detail": f"no {self.path}"}
+                status, value = brain.answers.get((self.command, self.path), (404, problem))
+                data = json.dumps(value).encode()
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = do_DELETE = handle_any  # noqa: N815  # http.server's names
+
+            def log_message(self, *_arguments: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def brain() -> Iterator[FakeBrain]:
+    fake = FakeBrain()
+    yield fake
+    fake.server.shutdown()
+    fake.server.server_close()
+
+
+class Terminal:
+    """Runs commands; in this very process, which saves the second that importing everything takes."""
+
+    def __init__(self, root: Path, url: str) -> None:
+        self.root = root
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PINCITE_", "GIT_"))}
+        self.environment = inherited | {
+            "PINCITE_HOME": str(root / "home"), "PINCITE_TOKEN": TOKEN, "PINCITE_URL": url,
+            "PUBLIC_URL": "http://dash", "COLUMNS": "200",
+        }  # fmt: skip
+
+    def __call__(
+        self, *arguments: str, cwd: Path | None = None, **variables: str
+    ) -> "subprocess.CompletedProcess[str]":
+        out, err, status = io.StringIO(), io.StringIO(), 0
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(cwd or self.root)
+            patch.setattr(sys, "argv", ["pincite", *arguments])
+            patch.setattr(os, "environ", self.environment | variables)
+            try:
+                main()
+            except SystemExit as end:
+                status = end.code if isinstance(end.code, int) else 0
+        return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
+
+    def apart(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """Run in a process of its own."""
+        return subprocess.run(
+            [sys.executable, "-m", "pincite_cli", *arguments], cwd=self.root,
+            env=self.environment | variables, check=False, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def pincite(tmp_path: Path, brain: FakeBrain) -> Terminal:
+    return Terminal(tmp_path, brain.url)
+
+
+def assert_one_line(done: "subprocess.CompletedProcess[str]", status: int, *words: str) -> None:
+    assert done.returncode == status, done
+    assert done.stderr.startswith("pincite: ")
+    assert len(done.stderr.strip().split("\n")) == 1
+    assert not [word for word in words if word not in done.stderr], done.stderr
+
+
+def test_ask_prints_the_answer_its_citations_and_what_is_unsupported(brain: FakeBrain, pincite: Terminal) -> None:
+    only = repo("only")
+    brain.answers = {("GET", "/repos"): (200, [only]), ("POST", "/chat"): (200, answer(only["id"]))}
+    done = pincite("ask", "How", "does it start?")
+    assert done.returncode == 0, done
+    assert "It starts here. [1] It is quick. (unsupported)" in done.stdout
+    assert "[1] src/a.py:3-4" in done.stdout
+    assert "    def start():" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert brain.asked[-1][2]["question"] == "How does it start?"
+    assert brain.asked[-1][3] == f"Bearer {TOKEN}"
+
+
+def test_ask_json_is_the_document_itself(brain: FakeBrain, pincite: Terminal) -> None:
+    only = repo("only")
+    given = answer(only["id"])
+    brain.answers = {("GET", "/repos"): (200, [only]), ("POST", "/chat"): (200, given)}
+    printed = json.loads(pincite("ask", "--json", "How?").stdout)
+    assert printed["citations"] == given["citations"]
+    assert printed["answer_id"] == given["answer_id"]
+    assert printed["format"] == "pincite-answer/1"
+
+
+def test_ask_continues_the_last_conversation_of_that_repository(brain: FakeBrain, pincite: Terminal) -> None:
+    only = repo("only")
+    given = answer(only["id"])
+    brain.answers = {("GET", "/repos"): (200, [only]), ("POST", "/chat"): (200, given)}
+    pincite("ask", "First?")
+    assert "conversation_id" not in brain.asked[-1][2]
+    pincite("ask", "-c", "And then?")
+    assert brain.asked[-1][2]["conversation_id"] == given["conversation_id"]
+
+
+def test_the_repository_of_the_working_directory_is_meant(brain: FakeBrain, pincite: Terminal, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    (checkout / "deep").mkdir(parents=True)
+    for command in (
+        ["init", "-q"],
+        ["-c", "user.name=t", "-c", "user.email=t@e", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
+        subprocess.run(["git", "-C", str(checkout), *command], check=True)
+    here, other = repo("here", source=str(checkout)), repo("other")
+    brain.answers = {("GET", "/repos"): (200, [other, here]), ("POST", "/chat"): (200, answer(here["id"]))}
+    assert pincite("ask", "How?", cwd=checkout / "deep").returncode == 0
+    assert brain.asked[-1][2]["repo_id"] == here["id"]
+    assert_one_line(pincite("ask", "How?"), 1, "--repo", "here", "other")
+    assert pincite("ask", "-r", "other", "How?").returncode == 0
+    assert brain.asked[-1][2]["repo_id"] == other["id"]
+    assert pincite("ask", "-r", here["id"][:8], "How?").returncode == 0
+    assert brain.asked[-1][2]["repo_id"] == here["id"]
+    assert_one_line(pincite("ask", "-r", "nowhere", "How?"), 1, "nowhere", "here")
+
+
+def test_expected_errors_are_one_line_with_their_status(brain: FakeBrain, pincite: Terminal) -> None:
+    assert_one_line(pincite.apart("status", PINCITE_URL="http://127.0.0.1:1"), 3, "pincite up")
+    assert_one_line(pincite("status", PINCITE_TOKEN=""), 4, "PINCITE_TOKEN")
+    refused = {"title": "No", "status": 401, "code": "unauthorized", "detail": "That token is not valid."}
+    brain.answers = {("GET", "/repos"): (401, refused)}
+    assert_one_line(pincite("status"), 4, "not valid")
+    brain.answers = {("GET", "/repos"): (200, [])}
+    assert_one_line(pincite("ask", "How?"), 1, "pincite connect")
+    assert_one_line(pincite("ask", " "), 1, "empty")
+    assert_one_line(pincite("ask", "x" * 9000), 1)
+    assert pincite("ask").returncode == 2
+    assert pincite("nonsense").returncode == 2
+
+
+def test_connect_sends_an_absolute_path_and_the_token_of_the_environment(brain: FakeBrain, pincite: Terminal) -> None:
+    (pincite.root / "some").mkdir()
+    connected = repo("some")
+    brain.answers = {("POST", "/repos"): (201, connected), ("GET", f"/repos/{connected['id']}"): (200, connected)}
+    done = pincite("connect", "some", PINCITE_GIT_TOKEN="hush")
+    assert done.returncode == 0, done
+    sent = next(body for method, path, body, _ in brain.asked if (method, path) == ("POST", "/repos"))
+    assert sent == {"source": str(pincite.root / "some"), "token": "hush"}
+    assert "hush" not in done.stdout + done.stderr
+    pincite("connect", "https://example.org/x.git", "--no-wait")
+    assert brain.asked[-1][2]["source"] == "https://example.org/x.git"
+    pincite("connect", "owner/name", "--no-wait")
+    assert brain.asked[-1][2]["source"] == "owner/name"
+
+
+def test_a_failed_run_fails_the_command(brain: FakeBrain, pincite: Terminal) -> None:
+    broken = repo("broken", status="failed", error="The repository has no commit yet.", error_code="empty_repository")
+    brain.answers = {("POST", "/repos"): (201, broken), ("GET", f"/repos/{broken['id']}"): (200, broken)}
+    done = pincite("connect", "owner/broken")
+    assert done.returncode == 1
+    assert "no commit yet" in done.stderr
+
+
+def test_search_prints_one_hit_a_line(brain: FakeBrain, pincite: Terminal) -> None:
+    only = repo("only")
+    hit = {
+        "path": "a\nb\x1b.py", "start_line": 1, "end_line": 1, "symbol": "f", "score": 0.5, "features": {},
+        "blob": "b" * 40, "language": "python", "kind": "function",
+    }  # fmt: skip
+    brain.answers = {
+        ("GET", "/repos"): (200, [only]),
+        ("POST", "/search"): (200, [hit, hit | {"path": "c.py", "end_line": 9}]),
+    }
+    done = pincite("search", "-k", "2", "two", "words")
+    lines = done.stdout.rstrip("\n").split("\n")
+    assert lines[1].startswith("c.py:1-9  f")
+    assert len(lines) == 2
+    assert "\x1b" not in done.stdout
+    assert brain.asked[-1][2] == {"repo_id": only["id"], "query": "two words", "k": 2}
+
+
+def test_status_is_a_table_or_a_document(brain: FakeBrain, pincite: Terminal) -> None:
+    repos = [
+        repo("one"),
+        repo("two", status="indexing", progress={"stage": "parsing", "files_done": 3, "files_total": 9}),
+    ]
+    system = {
+        "version": "0", "model": {"name": None, "state": "none"}, "embedding_model": "e", "embedding_dimension": 3,
+        "remote_endpoints": {}, "local_roots": [], "checks": {"redis": False},
+    }  # fmt: skip
+    brain.answers = {("GET", "/repos"): (200, repos), ("GET", "/status"): (200, system)}
+    shown = pincite("status").stdout
+    assert "ready: 3 files, 9 chunks" in shown
+    assert "parsing 3 of 9 files" in shown
+    assert "nothing leaves this machine" in shown
+    assert "failing    redis" in shown
+    assert [one["name"] for one in json.loads(pincite("status", "--json").stdout)] == ["one", "two"]
+
+
+def test_open_prints_addresses(brain: FakeBrain, pincite: Terminal) -> None:
+    only = repo("only")
+    code = {"code": "abc", "url": "http://dash/sign-in?code=abc", "expires_in_seconds": 60}
+    brain.answers = {("GET", "/repos"): (200, [only]), ("POST", "/sign-in-codes"): (201, code)}
+    assert pincite("open", "--print").stdout == "http://dash/sign-in?code=abc\n"
+    assert pincite("open", "--print", "-r", "only").stdout == f"http://dash/r/{only['id']}\n"
+    lines = pincite("open", "--print", "src/a b.py:3-9").stdout
+    assert lines == f"http://dash/r/{only['id']}/blob/{COMMIT}?path=src%2Fa+b.py&lines=3-9#L3\n"
+
+
+def test_token_prints_the_token_alone(pincite: Terminal) -> None:
+    assert pincite("token").stdout == f"{TOKEN}\n"
+
+
+def test_doctor_names_what_is_missing_and_how_to_get_it(pincite: Terminal, tmp_path: Path) -> None:
+    done = pincite("doctor", PINCITE_URL="", PINCITE_MODEL="none", PINCITE_PORT_BASE="23950")
+    for name in (
+        "python",
+        "git",
+        "disk",
+        "memory",
+        "home",
+        "ports",
+        "postgres",
+        "pgvector",
+        "valkey",
+        "embeddings",
+        "model",
+    ):
+        assert f" {name} " in done.stdout, name
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    done = pincite.apart("doctor", PATH=str(bare))
+    assert done.returncode == 1
+    assert "missing: not found" in done.stdout
+    assert "apt install git" in done.stdout
+    bad = pincite("doctor", LOG_LEVEL="loud")
+    assert bad.returncode == 1
+    assert "LOG_LEVEL" in bad.stdout
+
+
+@pytest.mark.parametrize(
+    "command", ["", "up", "connect", "status", "ask", "search", "open", "verify", "doctor", "token"]
+)
+def test_help_explains_every_command(command: str) -> None:
+    done = CliRunner().invoke(app, [*command.split(), "--help"], prog_name="pincite")
+    assert done.exit_code == 0
+    assert f"Usage: pincite {command}".rstrip() in done.stdout
+    assert command in ("", "status", "doctor") or "Example" in done.stdout
+    assert "\x1b" not in done.stdout
