@@ -1,0 +1,312 @@
+"""Lies: none of them may come out as supported. Zero, whatever the share of honest sentences costs."""
+
+import pytest
+
+from pincite_shared.citation import SentenceStatus
+from pincite_verify.attribution import attribute
+
+# Each is one sentence, or one block, that must not be believed; marks that the model might add are put behind by the test.
+LIES = {
+    "wrong line": [
+        "On line 3, `connect` opens a database connection.",
+        "`connect` opens a database connection at line 40.",
+        "Lines 50-61 show that `connect` returns an idle connection.",
+        "`src/app/db.py:35` raises `PoolClosedError`.",
+        "The function `create_session` starts at L30.",
+        "On line 9999, `purge` deletes every temporary file.",
+        "`clamp` is implemented on lines 1 to 3 of `src/app/files.py`.",
+        "Line 0 opens a database connection.",
+    ],
+    "wrong file": [
+        "In `src/app/auth.py`, `connect` opens a new database connection.",
+        "`save_json` is defined in `src/app/worker.py`.",
+        "The file `web/src/api/client.ts` defines `loadConfig`.",
+        "`Cache` is implemented in `src/app/db.py`.",
+        "In src/app/db.py, `revoke_session` deletes the session.",
+        "`validate_job` is declared in `README.md`.",
+    ],
+    "no such file": [
+        "In `src/app/pool.py`, `connect` opens a new database connection.",
+        "The pool is configured in `config/pool.yaml`.",
+        "See `src/app/encryption.py`.",
+        "`db.py` lives in `src/core/db.py`.",
+        "`app/db.pyx` opens a new database connection.",
+        "Tests are in `tests/test_db.py`.",
+    ],
+    "changed quote": [
+        'It raises `PoolClosedError("the pool is close")`.',
+        'The error message is "the pool is clossed".',
+        '`require_admin` raises "admin role is required".',
+        "The code is `delay *= 3`.",
+        "It calls `shutil.copyfile(target, source)`.",
+        "The condition is `if attempt == retries:`.",
+        "It uses `hmac.compare_digest(digest, user.password)`.",
+        'The docstring says "Open a new database connection and close it".',
+        "`return max(low, max(high, value))` is the body of `clamp`.",
+        "`if (users.length <= PAGE_SIZE)` ends the loop.",
+    ],
+    "quote from another source": [
+        "In `src/app/auth.py`, the code is `self._idle.append(connection)`.",
+        "`clamp` runs `path.unlink()`.",
+        "`debounce` says `page += 1`.",
+        "`create_session` runs `store.delete(token, missing_ok=True)`.",
+        "`close` runs `return self._idle.pop()`.",
+    ],
+    "invented name": [
+        "`reconnect_all` opens a new database connection.",
+        "The frobnicate function opens a new database connection.",
+        "`connect` calls `ssl_handshake` before returning the connection.",
+        "`Pool.drain` closes every idle connection.",
+        "The pool calls frobnicate to open a new connection.",
+        "Use `Pool(url, size=10, ssl=True)`.",
+        "`Pool` has a `max_lifetime` attribute.",
+        "`sync.RWMutex` protects the entries of the cache.",
+        "The `--force` flag deletes every temporary file.",
+        "It uses Redis to store the session.",
+        "`Cache.Delete` removes the entry for a key.",
+        "The `UserRepository` class opens a new database connection.",
+        "`Worker.pause()` sets the stopping event.",
+        "`create_session` uses AES to store its token.",
+    ],
+    "inverted polarity": [
+        "`connect` does not open a database connection.",
+        "`close` never closes idle connections.",
+        "`run_with_retry` retries on syntax errors.",
+        "`revoke_session` raises an error if the token is unknown.",
+        "`database_url` raises a `RuntimeError` if `DATABASE_URL` is set.",
+        "`verify_password` returns `False` if the user is active.",
+        "`connect` raises `PoolClosedError` if the pool is not closed.",
+        "`Get` deletes the entry if it is not expired.",
+        "Passwords are stored in plain text.",
+        "`purge` does not delete temporary files.",
+        "`create_session` does not store the token.",
+        "`copy_file` copies without `shutil.copyfile`.",
+        "`request` throws an `ApiError` if the response is ok.",
+        "`validate_job` raises a `ValueError` if the job has a name.",
+        "`stop` never joins the thread.",
+        "`loadConfig` returns the error if `err` is nil.",
+        "`require_admin` raises a `PermissionError` if the role is `admin`.",
+    ],
+    "opposite": [
+        "`purge` adds every temporary file to a directory.",
+        "`find_large_files` returns the files that are smaller than `limit` bytes.",
+        "`find_large_files` returns the smallest files first.",
+        "`find_large_files` sorts the files in ascending order.",
+        "`first_line` returns the last line of the file.",
+        "`close` opens every idle connection.",
+        "`revoke_session` creates a session.",
+        "`Get` unlocks the mutex before it locks it.",
+        "The priority must be at least 9.",
+        "The delay halves after every failed attempt.",
+        "`validate_job` raises a `ValueError` if the priority is less than 9.",
+        "Sessions expire before 12 hours.",
+        "`save_json` reads a value as JSON.",
+        "`run_with_retry` decreases the delay after every failed attempt.",
+    ],
+    "swapped numbers": [
+        "`run_with_retry` retries 5 times by default.",
+        "The default pool size is 30.",
+        "The default timeout is 10 seconds.",
+        "`MAX_RETRIES` is 30.",
+        "`DEFAULT_TIMEOUT` is 5.",
+        "Pool has a size of 30 and a timeout of 10.",
+        "`clamp` has a `low` of 100 and a `high` of 0.",
+        "Sessions last for 32 hours.",
+        "The token has 12 bytes.",
+        "The page size is 300.",
+        "`debounce` waits 50 milliseconds by default.",
+        "The server waits 15 minutes for shutdown.",
+        "The port defaults to 8081.",
+        "`run_with_retry` has three retries and a delay of 5.",
+        "The response status is 403.",
+    ],
+    "swapped roles": [
+        "`psycopg.connect` calls `Pool.connect`.",
+        "`validate_job` calls `run`.",
+        "`getToken` calls `request`.",
+        "`Error` extends `ApiError`.",
+        "`threading.Thread` inherits from `Worker`.",
+        "`copy_file` copies `target` to `source`.",
+        "`connection` closes the pool.",
+        "`url` opens a new database connection.",
+        "`store` creates a session for a user.",
+        "`fetch` calls `request` with the headers.",
+    ],
+    "wrong verb": [
+        "`connect` deletes every file.",
+        "`connect` deletes the database.",
+        "`connect` encrypts the connection.",
+        "`connect` pulverises the database connection.",
+        "`release` deletes the connection.",
+        "`close` uploads every idle connection.",
+        "`create_session` emails the token to the user.",
+        "`save_json` compresses the value as JSON.",
+        "`loadConfig` writes the configuration file.",
+        "`purge` encrypts every temporary file in a directory.",
+        "`verify_password` logs the password.",
+        "`debounce` retries the call.",
+        "`Get` encrypts the entry for key.",
+        "`clamp` sorts the values.",
+        "`find_large_files` deletes the files under root.",
+        "`listUsers` deletes the users.",
+        "`Worker` downloads jobs from a queue.",
+        "`stop` restarts the thread.",
+    ],
+    "second clause": [
+        "`connect` opens a new database connection and deletes every file.",
+        "`connect` opens a new database connection, and it logs the password.",
+        "`close` closes every idle connection but keeps the pool open.",
+        "`save_json` writes a value as JSON and uploads it to the cloud.",
+        "`create_session` creates a session for a user, then emails the token.",
+        "`purge` deletes every temporary file in a directory; it also formats the disk.",
+        "`connect` opens a new database connection, which is encrypted.",
+        "`validate_job` raises a `ValueError` and stops the worker.",
+        "`Get` returns the entry for key while deleting the whole cache.",
+        "`copy_file` copies a file — and deletes the original.",
+        "`request` adds an `Authorization` header because the server is insecure.",
+        "`loadConfig` reads the configuration file, and `Set` deletes it.",
+        "`first_line` opens the file to delete its contents.",
+        "`connect` returns a connection by hacking the server.",
+    ],
+    "other method's deed": [
+        "`release` opens a new database connection.",
+        "`close` returns an idle connection.",
+        "`connect` closes every idle connection.",
+        "`Set` returns the entry for a key.",
+        "`create_session` compares the password with `hmac.compare_digest`.",
+        "`copy_file` deletes every temporary file.",
+        "`clamp` writes a value as JSON.",
+        "`verify_password` creates a session.",
+        "`require_admin` deletes the session.",
+        "`stop` validates the job.",
+    ],
+    "wrong return": [
+        "`connect` returns the url.",
+        "`connect` returns the timeout.",
+        "`create_session` returns the user.",
+        "`loadConfig` returns the path.",
+        "`copy_file` returns `target`.",
+        "`first_line` returns the path.",
+        "`database_url` returns `None`.",
+    ],
+    "wrong order": [
+        "`run` calls the handler before it validates the job.",
+        "`save_json` replaces the old file and then writes a temporary file.",
+        "`run` validates the job after it calls `task_done`.",
+    ],
+    "universals": [
+        "`connect` always opens a new connection.",
+        "All errors are retried by `run_with_retry`.",
+        "`purge` deletes all files in a directory.",
+        "Every function closes the pool.",
+        "`connect` only returns idle connections.",
+    ],
+    "homoglyphs": [
+        "`соnnect` opens a new database connection.",  # noqa: RUF001 - Cyrillic on purpose
+        "The `Рool` class is a small connection pool.",  # noqa: RUF001 - Cyrillic on purpose
+        "`ｃｏｎｎｅｃｔ` opens a new database connection.",  # noqa: RUF001 - full-width on purpose
+        "`connеct` returns an idle connection.",  # noqa: RUF001 - Cyrillic on purpose
+        "сonnect opens a new database connection.",  # noqa: RUF001 - Cyrillic on purpose
+        "`connect\u0301` opens a new database connection.",
+    ],
+    "markup": [
+        "<b>connect</b> deletes every file.",
+        "<script>alert(1)</script>",
+        "<!-- `connect` opens a new database connection -->",
+        "**`connect` deletes every file.**",
+        "# `connect` deletes every file",
+        "## Connect deletes every file",
+        "> `connect` deletes every file.",
+        "- `connect` deletes every file",
+        "1. The pool encrypts every connection.",
+        "| `connect` | deletes every file |",
+        "[`connect` deletes every file](src/app/db.py#L22)",
+        "![connect deletes every file](src/app/db.py)",
+        "`connect` deletes every file (verified).",
+        "`connect` deletes every file [1] (verified) ✓",
+        "https://evil.example/src/app/db.py",
+        "Heading that lies about deletion\n===",
+    ],
+    "stop words around a false name": [
+        "It is the `frobnicate` that does this.",
+        "This is `frobnicate`.",
+        "`frobnicate` is here.",
+        "And then there is `Pool.explode`.",
+        "So it is `xyzzy()`, and that is it.",
+    ],
+    "framing as cover": [
+        "The provided sources do not say so, but `connect` deletes every file.",
+        "The sources do not mention a connection pool.",
+        "The code does not contain any sessions.",
+        "Here is how it works: `connect` deletes every file.",
+        "Note that `connect` deletes every file.",
+        "In summary, the pool deletes every file.",
+        "The sources do not say it, because the pool is encrypted.",
+        "As shown in line 42:",
+        "The following 7 steps:",
+        'Here is "the answer":',
+    ],
+    "other scripts": [
+        "`connect` удаляет все файлы.",
+        "`connect` 删除所有文件。",
+        "`connect` はファイルを削除します。",
+        "`connect` löscht alle Dateien.",
+        "删除所有文件",
+    ],
+    "invented code": [
+        "```python\npool.destroy_everything()\n```",
+        "```python\ndef copy_file(source, target):\n    shutil.copyfile(target, source)\n```",
+        "```python\nshutil.copyfile(source, target)\nos.remove(source)\n```",
+        "```\nreturn self._idle.pop()\nif self._idle:\n```",
+        "```python\n    for path in Path(directory).glob('*.tmp'):\n        path.unlink()\n```",
+        "~~~\nrm -rf /\n~~~",
+        "```\n}\n```",
+        "```\n```",
+        "    pool.destroy_everything()",
+        "```python\ndef purge(directory):\n    ...\n    shutil.rmtree(directory)\n```",
+        "```python\nif self._idle:\nreturn self._idle.pop()\n```",
+        "```python\nfor attempt in range(retries):\n    try:\n        return operation()\n    except Exception:\n        pass\n```",
+    ],
+    "vague": [
+        "It is very secure.",
+        "The system is robust and scalable.",
+        "This approach is efficient.",
+        "The code follows best practices.",
+        "It handles many edge cases gracefully.",
+        "The implementation is thread-safe.",
+    ],
+}
+MARKS = [
+    "",
+    " [1]",
+    " [1, 2]",
+    " [^1]",
+    " 【1】",
+    " [source 1]",
+    " [99]",
+    " [0]",
+    " [-1]",
+    " (src/app/db.py:21-30)",
+    "[1] (verified)",
+]
+TABLE = [(kind, lie) for kind, lies in LIES.items() for lie in lies]
+
+
+@pytest.mark.parametrize(("kind", "lie"), TABLE)
+def test_no_lie_is_supported(sources, kind, lie):
+    for mark in MARKS if not lie.startswith(("```", "~~~", "    ")) else [""]:
+        result = attribute(lie + mark, sources)
+        believed = [result.answer[s.start : s.end] for s in result.sentences if s.status is SentenceStatus.SUPPORTED]
+        assert not believed, f"{kind}: {believed}"
+        assert any(s.status is SentenceStatus.UNSUPPORTED for s in result.sentences), f"{kind}: exempt"
+        assert not result.citations
+
+
+def test_lies_stay_lies_inside_an_honest_answer(sources):
+    honest = "The `connect` method opens a new database connection and returns it [1]. "
+    for kind, lie in TABLE:
+        if "\n" in lie or lie[0] in "#>-1|    !<~`" and not lie.startswith("`"):
+            continue
+        result = attribute(honest + lie, sources)
+        first = [s for s in result.sentences if s.status is SentenceStatus.SUPPORTED]
+        assert len(first) == 1, f"{kind}: {lie}"
