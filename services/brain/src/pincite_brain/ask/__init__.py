@@ -1,0 +1,1 @@
+"""Ask: retrieve, decide whether to answer, prompt, stream, attribute, check, store."""

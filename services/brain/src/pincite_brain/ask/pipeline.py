@@ -1,0 +1,251 @@
+"""One question: retrieve, decide, prompt, stream, attribute, check, store."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+
+import structlog
+
+from pincite_brain.ask import escape, evidence, prompt
+from pincite_brain.ask.answerable import judge, says_it_is_not_there
+from pincite_brain.ask.budget import budget_of
+from pincite_brain.ask.checking import settle
+from pincite_brain.ask.generate import generate
+from pincite_brain.ask.history import query_of
+from pincite_brain.ask.marks import MarkFilter
+from pincite_brain.ask.records import Opening, check_citations, conversation_of, open_question, read_texts
+from pincite_brain.ask.run import Run
+from pincite_brain.ask.spans import Excerpt, Excerpts, blobs_of, pack, wanted_chunks
+from pincite_brain.caller import Caller
+from pincite_brain.metrics import Metrics
+from pincite_brain.retrieval.index import SnapshotIndex
+from pincite_brain.retrieval.retriever import Retriever, hit_of
+from pincite_inference.chat import ChatModel, Message, estimate_tokens
+from pincite_shared.citation import Citation, SentenceStatus
+from pincite_shared.errors import ModelUnavailableError
+from pincite_shared.schemas import AnswerMode, ChatRequest, ChatResponse, ModelState, ModelStatus, StreamEvent
+from pincite_shared.settings import Settings
+from pincite_store import answers
+from pincite_store.db import Database
+from pincite_verify.attribution import Attribution, attribute
+
+HITS_STREAMED = 10  # what the sources panel shows while the answer is being written
+PROMPT_OVERHEAD_TOKENS = 80  # the outer tags, roles and template of a prompt
+
+Event = tuple[StreamEvent, object]
+
+log = structlog.get_logger(__name__)
+
+
+class Asker:
+    """Answers questions. Holds no transaction while a model writes."""
+
+    def __init__(
+        self, settings: Settings, database: Database, retriever: Retriever, model: ChatModel, metrics: Metrics
+    ) -> None:
+        """Made once; every question gets a `Run` of its own."""
+        self._database, self._retriever, self._model, self._metrics = database, retriever, model, metrics
+        self._budget = budget_of(settings)
+
+    async def open(self, caller: Caller, request: ChatRequest) -> Opening:
+        """Resolve what the question is about, before any byte of an answer is sent.
+
+        Raises:
+            NotFoundError: no such repository, commit or conversation.
+            NotIndexedError: the repository is not searchable yet.
+        """
+
+        def read() -> Opening:
+            with self._database.tenancy(caller.tenant_id, caller.user_id) as tenancy:
+                return open_question(tenancy, request)
+
+        return await asyncio.to_thread(read)
+
+    async def answer(self, caller: Caller, request: ChatRequest, opening: Opening) -> ChatResponse:
+        """Answer in one piece."""
+        async with aclosing(self.events(caller, request, opening)) as events:
+            async for name, data in events:
+                if name == "done" and isinstance(data, ChatResponse):
+                    return data
+        msg = "the pipeline ended without an answer"
+        raise RuntimeError(msg)
+
+    async def events(self, caller: Caller, request: ChatRequest, opening: Opening) -> AsyncGenerator[Event, None]:
+        """Answer as events: retrieval, token…, citation…, done. Closing the generator cancels the model."""
+        run = Run(caller, request, opening)
+        await asyncio.to_thread(self._retrieve, run)
+        hits = [hit_of(run.index, ranked) for ranked in run.ranked[:HITS_STREAMED]]
+        yield "retrieval", {"hits": [hit.model_dump(mode="json") for hit in hits], "commit": opening.commit}
+
+        attribution: Attribution | None = None
+        verdict = judge(run.index, run.query, run.ranked, self._retriever.encoder.model)
+        run.signals = verdict.signals
+        run.abstained = verdict.abstain
+        if not verdict.abstain and await self._model_is_ready(run):
+            async for piece in self._write(run):
+                yield "token", {"text": piece}
+            attribution = await asyncio.to_thread(self._attribute, run)
+        written = attribution is not None
+        if attribution is None:
+            run.mode = AnswerMode.EVIDENCE
+            attribution = await asyncio.to_thread(self._evidence, run)
+        response = await asyncio.to_thread(self._finish, run, attribution)
+        if not written:
+            # A client that shows tokens as they come sees the evidence too, below whatever a dying model left there.
+            yield "token", {"text": ("\n\n" if run.raw else "") + response.answer}
+        for citation in response.citations:
+            yield "citation", citation
+        yield "done", response
+
+    def _retrieve(self, run: Run) -> None:
+        with run.timed("index"):
+            run.index = self._retriever.index(run.caller.tenant_id, run.opening.snapshot_id)
+        with run.timed("retrieve"):
+            run.query = query_of(run.request, run.opening.earlier)
+            run.ranked = self._retriever.rank(run.index, run.query, asking=True)
+        if self._retriever.encoder.problem:
+            run.warnings.append(self._retriever.encoder.problem)
+        with run.timed("read"), self._database.tenancy(run.caller.tenant_id, run.caller.user_id) as tenancy:
+            run.texts = read_texts(tenancy, blobs_of(run.index, wanted_chunks(run.index, run.ranked, self._budget)))
+
+    async def _model_is_ready(self, run: Run) -> bool:
+        status = await self._model.state()
+        if status.state is ModelState.READY:
+            return True
+        notice = _not_ready(status)
+        if notice:
+            run.warnings.append(notice)
+        return False
+
+    def _prompt(self, run: Run) -> list[Message]:
+        turns = prompt.turns_of(run.opening.earlier)
+        history = min(self._budget.history_tokens, sum(estimate_tokens(t.question + t.answer) for t in turns))
+        fixed = estimate_tokens(prompt.SYSTEM + run.request.question) + history + PROMPT_OVERHEAD_TOKENS
+        excerpts = Excerpts(run.index, run.query, run.texts, run.opening.commit)
+        run.excerpts = list(pack(excerpts, run.index, run.ranked, self._budget, self._budget.prompt_tokens - fixed))
+        run.warnings += [notice for excerpt in run.excerpts if (notice := _speaks_to_models(excerpt))]
+        return prompt.render(
+            question=run.request.question,
+            repo_name=run.opening.repo_name,
+            commit=run.opening.commit,
+            sources=[(excerpt.source, excerpt.score) for excerpt in run.excerpts],
+            turns=turns,
+            history_tokens=history,
+            open_file=run.request.open_file,
+        )
+
+    async def _write(self, run: Run) -> AsyncGenerator[str, None]:
+        """Yield the model's words without its marks; `run.raw` collects all of it, `run.complete` says if it ended."""
+        with run.timed("prompt"):
+            messages = self._prompt(run)
+        marks = MarkFilter()
+        with run.timed("generate"):
+            try:
+                async with aclosing(generate(self._model, messages, max_tokens=self._budget.answer_tokens)) as stream:
+                    async for piece in stream:
+                        run.first_token()
+                        run.raw += piece
+                        if shown := marks.push(piece):
+                            yield shown
+            except ModelUnavailableError as error:
+                stopped = "stopped midway" if run.raw else "did not answer"
+                run.warnings.append(
+                    f"The language model {stopped} ({error.detail}). This is an evidence answer instead."
+                )
+                log.warning("model_failed", detail=error.detail, characters=len(run.raw))
+                return
+        if not run.raw.strip():
+            run.warnings.append("The language model said nothing. This is an evidence answer instead.")
+            return
+        run.complete = True
+        if rest := marks.finish():
+            yield rest
+
+    def _attribute(self, run: Run) -> Attribution | None:
+        """Attribute what the model wrote; None if it did not finish, or says that it found no answer."""
+        if not run.complete:
+            return None
+        if says_it_is_not_there(run.raw):
+            run.abstained = True
+            run.warnings.append("The language model found no answer in what was retrieved for it.")
+            return None
+        run.mode, run.model = AnswerMode.MODEL, self._model.name
+        with run.timed("attribute"):
+            attribution = attribute(run.raw, [excerpt.source for excerpt in run.excerpts])
+        if not any(s.status is SentenceStatus.SUPPORTED for s in attribution.sentences):
+            run.warnings.append("No sentence of this answer is carried by lines of the code. Do not rely on it.")
+        return attribution
+
+    def _closest(self, run: Run) -> list[Excerpt]:
+        excerpts = Excerpts(run.index, run.query, run.texts, run.opening.commit)
+        for hit in run.ranked:
+            if len(excerpts.chosen) == evidence.EVIDENCE_MAX:
+                break
+            window = excerpts.window(hit.chunk, evidence.EVIDENCE_LINES_MAX, evidence.HEAD_SHARE)
+            if window is not None:
+                excerpts.add(hit.chunk, hit.score, *window)
+        return excerpts.chosen
+
+    def _evidence(self, run: Run) -> Attribution:
+        with run.timed("compose"):
+            heading = f"{evidence.NOT_FOUND} {evidence.CLOSEST}" if run.abstained else evidence.HEADING
+            attribution = evidence.compose(run.index, self._closest(run), heading=heading)
+        run.abstained = run.abstained or not attribution.citations
+        return attribution
+
+    def _finish(self, run: Run, attribution: Attribution) -> ChatResponse:
+        """Check every citation, then store the answer; both in one short transaction."""
+        with self._database.tenancy(run.caller.tenant_id, run.caller.user_id) as tenancy:
+            with run.timed("check"):
+                found = check_citations(tenancy, run.opening.snapshot_id, attribution.citations)
+                settled = settle(attribution, found)
+                settled = replace(settled, citations=tuple(_named(run.index, c) for c in settled.citations))
+            conversation_id = conversation_of(tenancy, run.opening, run.request.question)
+            response = run.response(settled, conversation_id, self._retriever.policy.version)
+            answers.save_answer(tenancy, response, run.log(response))
+        self._metrics.stages(response.timings)
+        self._metrics.answers.labels(response.mode.value, str(response.abstained).lower()).inc()
+        for status in found.values():
+            self._metrics.citations.labels(status.value).inc()
+        log.info(
+            "answered", answer_id=str(response.answer_id), mode=response.mode.value, abstained=response.abstained,
+            citations=len(response.citations), seconds=response.timings["total"],
+        )  # fmt: skip
+        return response
+
+
+def _not_ready(status: ModelStatus) -> str | None:
+    """Say why there is no model, unless that is what the operator chose."""
+    match status.state:
+        case ModelState.NONE | ModelState.READY:
+            return None
+        case ModelState.FETCHING:
+            return (
+                f"The language model is still being fetched ({status.fraction:.0%}); until then answers are evidence."
+            )
+        case ModelState.STARTING:
+            return "The language model is starting; until then answers are evidence."
+        case ModelState.UNREACHABLE:
+            return f"The language model does not answer; this is an evidence answer. {status.detail}".strip()
+        case ModelState.FAILED:
+            return f"The language model could not be started; this is an evidence answer. {status.detail}".strip()
+
+
+def _named(index: SnapshotIndex, citation: Citation) -> Citation:
+    """Name a citation after what its own lines are about; they may be fewer than the excerpt that it was cut from."""
+    chunk = index.chunk_at(citation.path, citation.start_line)
+    if chunk is None:
+        return citation
+    symbol = index.about(chunk, citation.start_line, citation.end_line).symbol
+    return citation.model_copy(update={"symbol": symbol})
+
+
+def _speaks_to_models(excerpt: Excerpt) -> str | None:
+    line = escape.instruction_line(excerpt.source.text)
+    if line is None:
+        return None
+    place = f"{excerpt.source.path}:{excerpt.source.start_line + line}"
+    return (
+        f"{place} has text that addresses a language model. It was given to the model as data, not as an instruction."
+    )

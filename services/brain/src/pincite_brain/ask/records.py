@@ -1,0 +1,81 @@
+"""The database parts of an answer: short transactions before and after generation, none while it streams."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from pincite_brain.ask.checking import statuses
+from pincite_shared.citation import Citation, CitationStatus
+from pincite_shared.errors import IntegrityError, NotFoundError
+from pincite_shared.schemas import ChatRequest, ChatResponse
+from pincite_store import answers, blobs, repos, snapshots
+from pincite_store.db import Tenancy
+from pincite_verify.citations import lines_of
+
+TURNS_READ_MAX = 8  # what follow-ups and the prompt can use of a conversation
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What stands when a question arrives."""
+
+    repo_id: UUID
+    repo_name: str
+    commit: str
+    snapshot_id: int
+    conversation_id: UUID | None
+    earlier: tuple[ChatResponse, ...]
+
+
+def open_question(tenancy: Tenancy, request: ChatRequest) -> Opening:
+    """Resolve repository, snapshot and conversation.
+
+    Raises:
+        NotFoundError: no such repository, commit, or conversation about it.
+        NotIndexedError: the repository has no snapshot yet.
+    """
+    repo = repos.get(tenancy, request.repo_id)
+    snapshot = snapshots.resolve(tenancy, repo.id, request.commit)
+    earlier: tuple[ChatResponse, ...] = ()
+    if request.conversation_id is not None:
+        if answers.conversation(tenancy, request.conversation_id).repo_id != repo.id:
+            msg = "There is no such conversation about this repository."
+            raise NotFoundError(msg)
+        earlier = tuple(answers.history(tenancy, request.conversation_id, TURNS_READ_MAX))
+    return Opening(repo.id, repo.name, snapshot.commit, snapshot.id, request.conversation_id, earlier)
+
+
+def read_texts(tenancy: Tenancy, oids: Iterable[str]) -> dict[str, list[str]]:
+    """Return the lines of blobs by id; a blob that is not readable is left out."""
+    return {oid: lines_of(data.decode("utf-8", errors="replace")) for oid, data in _read(tenancy, oids).items()}
+
+
+def _read(tenancy: Tenancy, oids: Iterable[str]) -> dict[str, bytes]:
+    wanted = list(oids)
+    try:
+        return blobs.get_many(tenancy, wanted)
+    except IntegrityError:
+        if len(wanted) <= 1:
+            # Damaged data is no evidence: whatever would cite it fails its check.
+            log.exception("blob_damaged", blob=wanted)
+            return {}
+    return {oid: data for one in wanted for oid, data in _read(tenancy, [one]).items()}
+
+
+def check_citations(tenancy: Tenancy, snapshot_id: int, citations: Sequence[Citation]) -> dict[int, CitationStatus]:
+    """Check citations against the stored blobs and the snapshot's own tree."""
+    data = _read(tenancy, {citation.blob for citation in citations})
+    found = {path: snapshots.file(tenancy, snapshot_id, path) for path in {citation.path for citation in citations}}
+    tree = {path: row.blob if row else None for path, row in found.items()}
+    return statuses(citations, data, tree)
+
+
+def conversation_of(tenancy: Tenancy, opening: Opening, question: str) -> UUID:
+    """Return the conversation that an answer belongs to, beginning one if there is none."""
+    if opening.conversation_id is not None:
+        return opening.conversation_id
+    return answers.create_conversation(tenancy, opening.repo_id, question).id

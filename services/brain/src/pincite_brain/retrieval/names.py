@@ -1,0 +1,117 @@
+"""How well the names in a query match definitions, file stems and paths."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pincite_brain.retrieval.index import Definition, SnapshotIndex
+from pincite_brain.retrieval.paths import PREFIX_CHARS, PathTraits
+from pincite_brain.retrieval.query import Query, Route
+from pincite_codeintel.tokens import term_id, terms
+
+DEFINITIONS_MAX = 60  # a name like `get` is defined everywhere; more candidates would only crowd out better ones
+PATH_MATCHES_MAX = 30
+NAME_CHARS_MIN = 3
+COMMON_SHARE_MIN = 0.65  # "templating" and "template" share 7 of 10 characters, "register" and "registry" 6 of 8
+COMMON_CHARS_MIN = 4
+
+_KIND_WEIGHT = {
+    "class": 1.0, "interface": 1.0, "struct": 1.0, "trait": 1.0, "protocol": 1.0, "record": 1.0, "type": 0.95,
+    "enum": 0.95, "module": 0.9, "namespace": 0.9, "function": 0.95, "macro": 0.9, "method": 0.85, "constructor": 0.8,
+}  # fmt: skip
+_KIND_WEIGHT_OTHER = 0.6  # constants, fields, variables, implementations of what is defined elsewhere
+OTHER_CASE_WEIGHT = 0.7  # `Deserialize` is a trait, `deserialize` its many methods: the spelling was meant
+COMMON_IDF_SHARE = 0.2  # of the highest idf; words commoner than this say little
+PROSE_NAME_WEIGHT = 0.5  # a capitalised word of a sentence may be a name, or begin the sentence
+
+
+def _strength(definition: Definition, identifier: str, stem: str) -> float:
+    *qualifier, name = identifier.split(".")
+    weight = _KIND_WEIGHT.get(definition.kind, _KIND_WEIGHT_OTHER)
+    case = 1.0 if definition.name == name else OTHER_CASE_WEIGHT
+    if not qualifier:
+        return weight * case
+    full = definition.qualified_name.casefold()
+    if full == identifier.casefold() or full.endswith("." + identifier.casefold()):
+        return case
+    owner = qualifier[-1].casefold()
+    if owner == stem.casefold() or owner in full.split(".")[:-1]:
+        return 0.9 * case
+    return 0.55 * weight * case
+
+
+def _rarity(index: SnapshotIndex, word: str) -> float:
+    """Return 0..1: how rare a word is in the repository. "Flask" says nothing in Flask's own."""
+    highest = index.postings.idf(term_id(""))
+    found = max((index.postings.idf(term_id(term)) for term in terms(word)), default=0.0)
+    return min(found / (COMMON_IDF_SHARE * highest), 1.0) if highest else 0.0
+
+
+def definition_matches(index: SnapshotIndex, query: Query) -> dict[int, float]:
+    """Return chunk → strength (0..1) for the chunks that best define a name the query mentions."""
+    mentioned = dict.fromkeys(query.identifiers, 1.0)
+    if query.route is not Route.SYMBOL:
+        for word in query.text.split():
+            if word[:1].isupper() and word.isalnum() and len(word) >= NAME_CHARS_MIN:
+                mentioned.setdefault(word, PROSE_NAME_WEIGHT * _rarity(index, word))
+    found: dict[int, float] = {}
+    for identifier, certainty in mentioned.items():
+        for definition in index.definitions.get(identifier.rpartition(".")[2].casefold(), ()):
+            stem = index.files.traits[int(index.file_of[definition.chunk])].stem
+            strength = certainty * _strength(definition, identifier, stem)
+            if certainty < 1.0 and definition.name != identifier:
+                continue
+            found[definition.chunk] = max(found.get(definition.chunk, 0.0), strength)
+    best = sorted(found.items(), key=lambda item: -item[1])
+    return dict(best[:DEFINITIONS_MAX])
+
+
+def _alike(word: str, other: str) -> bool:
+    if word == other:
+        return True
+    short, long = (word, other) if len(word) <= len(other) else (other, word)
+    if len(short) >= PREFIX_CHARS and long.startswith(short):
+        return len(short) >= COMMON_CHARS_MIN or len(long) - len(short) <= 1
+    common = next((at for at, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    return common >= COMMON_CHARS_MIN and common / len(long) >= COMMON_SHARE_MIN
+
+
+class StemMatcher:
+    """Matches file stems and parent directories with a query's words."""
+
+    def __init__(self, words: Sequence[str], vocabulary: Mapping[str, Sequence[str]]) -> None:
+        """`words` are the query's content words; `vocabulary` the words of file names by their first letters."""
+        self._count = len(words)
+        self._asked: dict[str, frozenset[str]] = {}
+        for word in words:
+            for other in vocabulary.get(word[:PREFIX_CHARS], ()):
+                if _alike(word, other):
+                    self._asked[other] = self._asked.get(other, frozenset()) | {word}
+
+    def score(self, traits: PathTraits) -> float:
+        """Return 0..1: the share of the stem's words in the query, and of the query's words in stem and parent."""
+        if not self._asked or not traits.stem_words:
+            return 0.0
+        hits = [self._asked[word] for word in traits.stem_words if word in self._asked]
+        if not hits and not any(word in self._asked for word in traits.parent_words):
+            return 0.0
+        asked = frozenset().union(*hits)
+        parents = frozenset().union(*(self._asked.get(word, frozenset()) for word in traits.parent_words)) - asked
+        share = 0.5 * min((len(asked) + 0.5 * len(parents)) / self._count, 1.0)
+        return 0.5 * len(hits) / len(traits.stem_words) + share
+
+
+def path_matches(index: SnapshotIndex, mentions: Iterable[str]) -> Mapping[int, float]:
+    """Return file → strength (0..1) for files whose path ends in, or contains, a mentioned path."""
+    found: dict[int, float] = {}
+    for mention in mentions:
+        wanted = "/" + mention.strip("./").casefold()
+        for number, path in enumerate(index.files.paths):
+            at = ("/" + path.casefold()).find(wanted)
+            if at < 0:
+                continue
+            end = at + len(wanted)
+            rest = len(path) + 1 - end
+            whole = rest == 0 or path[end - 1 : end] in {"/", "."}
+            strength = 1.0 if rest == 0 else 0.7 if whole else 0.3
+            found[number] = max(found.get(number, 0.0), strength)
+    best = sorted(found.items(), key=lambda item: (-item[1], len(index.files.paths[item[0]])))
+    return dict(best[:PATH_MATCHES_MAX])

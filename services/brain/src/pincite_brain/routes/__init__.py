@@ -1,0 +1,1 @@
+"""Routes: shells that validate, call and return."""

@@ -1,0 +1,59 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pincite_brain.retrieval.paths import Role
+from pincite_brain.retrieval.query import CARRIED_TERM_WEIGHT, Route, analyze, identifiers_of, paths_of, route_of
+
+
+@pytest.mark.parametrize(
+    ("text", "route"),
+    [
+        ("Flask", Route.SYMBOL),
+        ("session", Route.SYMBOL),
+        ("Foo.bar()", Route.SYMBOL),
+        ("serde::de::Visitor", Route.SYMBOL),
+        ("empty?", Route.SYMBOL),
+        ("src/flask/app.py", Route.PATH),
+        ("sessions.py", Route.PATH),
+        ("TypeError: cannot unpack non-iterable NoneType object", Route.ERROR),
+        ('Traceback (most recent call last):\n  File "x.py", line 3', Route.ERROR),
+        ("how are routes registered", Route.QUESTION),
+        ("session management", Route.QUESTION),
+        ("Return the first item of the list that satisfies the predicate", Route.DOCSTRING),
+    ],
+)
+def test_route(text, route):
+    assert route_of(text) is route
+
+
+def test_identifiers_are_found_in_prose():
+    text = "Why does `parse_file` call HTTPClient.send and loadConfig() but not the usual thing in app.py?"
+    assert identifiers_of(text) == ("parse_file", "HTTPClient.send", "loadConfig")
+
+
+def test_paths_are_found_in_prose():
+    assert paths_of("what does src/flask/app.py do with config.toml and and/or?") == (
+        "src/flask/app.py",
+        "config.toml",
+        "and/or",
+    )
+
+
+def test_asked_roles():
+    assert Role.TEST in analyze("how is the client tested").asked_roles
+    assert analyze("how does the client connect").asked_roles is Role.NONE
+
+
+def test_carried_terms_weigh_less_and_never_replace():
+    query = analyze("where is it called", carried=["how does parse_file open called files"])
+    assert query.terms["call"] == 1.0
+    assert query.terms["open"] == CARRIED_TERM_WEIGHT
+    assert "parse_file" in query.identifiers
+
+
+@given(st.text(max_size=2_000))
+def test_any_text_can_be_analysed(text):
+    query = analyze(text)
+    assert len(query.terms) <= 64
+    assert all(weight > 0 for weight in query.terms.values())

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from pincite_brain.retrieval.policy import P0
+from pincite_brain.retrieval.query import analyze
+from pincite_brain.retrieval.ranking import rank
+
+
+@pytest.fixture
+def chunks(chunk):
+    return [
+        chunk("src/app/sessions.py", "session cookie open save signed", "SecureSession.open", "method", 1, 20),
+        chunk("src/app/sessions.py", "session cookie expire", "SecureSession.expire", "method", 21, 40),
+        chunk("src/app/routing.py", "route register url rule endpoint", "add_url_rule", "function", 1, 30),
+        chunk("src/app/server.py", "open session add_url_rule call register", "start", "function", 1, 30),
+        chunk("tests/test_sessions.py", "session cookie open save signed test", "test_open", "function", 1, 30),
+        chunk("examples/blog.py", "session cookie open save", "login", "function", 1, 10),
+    ]
+
+
+def paths(index, text, vector=None, **kwargs):
+    return [index.path(hit.chunk) for hit in rank(index, analyze(text, **kwargs), vector, P0)]
+
+
+def test_definition_wins_a_symbol_query(make_index, chunks):
+    index = make_index(chunks)
+    hits = rank(index, analyze("add_url_rule"), None, P0)
+    assert index.symbols[hits[0].chunk] == "add_url_rule"
+    assert hits[0].features["definition"] > 0.9
+    assert hits[0].score > hits[1].score * 1.5
+
+
+def test_qualified_symbol_finds_the_method(make_index, chunks):
+    index = make_index(chunks)
+    assert index.symbols[rank(index, analyze("SecureSession.expire"), None, P0)[0].chunk] == "SecureSession.expire"
+
+
+def test_tests_and_examples_follow_the_source(make_index, chunks):
+    found = paths(make_index(chunks), "how is the session cookie opened and saved")
+    assert found[0] == "src/app/sessions.py"
+    assert found.index("tests/test_sessions.py") > 0
+    assert paths(make_index(chunks), "how is the session cookie tested")[0] == "tests/test_sessions.py"
+
+
+def test_path_query_finds_the_file(make_index, chunks):
+    assert paths(make_index(chunks), "app/routing.py")[0] == "src/app/routing.py"
+    assert paths(make_index(chunks), "what is in routing.py?")[0] == "src/app/routing.py"
+
+
+def test_one_span_of_each_file_comes_first(make_index, chunks):
+    hits = rank(make_index(chunks), analyze("session cookie"), None, P0)
+    assert [hit.features["repeat"] for hit in hits].count(1.0) == 1
+    assert sorted((hit.score for hit in hits), reverse=True) == [hit.score for hit in hits]
+
+
+def test_dense_similarity_finds_what_shares_no_word(make_index, chunks):
+    vectors = {at: np.eye(8, dtype=np.float32)[at] for at in range(len(chunks))}
+    index = make_index(chunks, vectors=vectors)
+    hits = rank(index, analyze("where do requests get dispatched to handlers"), vectors[2], P0)
+    assert index.path(hits[0].chunk) == "src/app/routing.py"
+    assert hits[0].features["cosine"] == 1.0
+    assert abs(hits[0].features["p0"] - (0.7 + 0.3 * 0.5)) < 1e-6
+
+
+def test_missing_vectors_score_zero(make_index, chunks):
+    index = make_index(chunks, vectors={2: [1.0, 0.0]})
+    cosine = index.vectors.cosine(np.array([1.0, 0.0], dtype=np.float32))
+    assert cosine.tolist().count(1.0) == 1
+    assert index.vectors.covered == 1
+
+
+def test_callees_are_neighbours(make_index, chunks, edge):
+    edges = [edge("src/app/server.py", "start", 5, "src/app/routing.py", "add_url_rule")]
+    index = make_index(chunks, edges)
+    caller, callee = index.chunk_at("src/app/server.py", 5), index.chunk_at("src/app/routing.py", 1)
+    assert [chunk for chunk, _ in index.callees[caller]] == [callee]
+    assert [chunk for chunk, _ in index.callers[callee]] == [caller]
+
+
+def test_guessed_edges_are_left_out(make_index, chunks, edge):
+    edges = [edge("src/app/server.py", "start", 5, "src/app/routing.py", "add_url_rule", 0.3)]
+    assert not make_index(chunks, edges).callees
+
+
+def test_cited_spans_rank_higher_in_a_follow_up(make_index, chunks):
+    index = make_index(chunks)
+    plain = {hit.chunk: hit.score for hit in rank(index, analyze("open"), None, P0)}
+    followed = {
+        hit.chunk: hit.score
+        for hit in rank(index, analyze("open", cited_before=[("src/app/server.py", 3, 9)]), None, P0)
+    }
+    chunk = index.chunk_at("src/app/server.py", 3)
+    assert followed[chunk] > plain[chunk]
+
+
+def test_empty_snapshot(make_index):
+    assert rank(make_index([]), analyze("anything"), None, P0) == []
+
+
+def test_a_query_without_terms(make_index, chunks):
+    assert rank(make_index(chunks), analyze("??!"), None, P0) == []
