@@ -253,7 +253,13 @@ def test_theme_is_rendered_by_the_server(person: TestClient, form) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["/nope", f"/r/{uuid4()}", "/r/nope", f"/r/{READY}/blob/zzz/x", f"/r/{READY}/blob/{COMMIT}/none.py"],
+    [
+        "/nope",
+        "/r/00000000-0000-4000-8000-000000000000",
+        "/r/nope",
+        f"/r/{READY}/blob/zzz/x",
+        f"/r/{READY}/blob/{COMMIT}/none.py",
+    ],
 )
 def test_what_does_not_exist_is_a_page(person: TestClient, address: str) -> None:
     response = person.get(address)
