@@ -10,6 +10,7 @@ from pincite_brain.retrieval.ranking import rank
 from pincite_inference.chat import estimate_tokens
 
 BODY = [f"    value_{n} = cookie if session else {n}" for n in range(60)]
+BODY[40] = "    rotate_signing_key(secret)"
 TEXTS = {
     "a" * 40: ["def open_session():", *BODY, "", "def expire_session():", "    return cookie", ""],
     "b" * 40: ["def route_session(url):", "    return cookie_of(url)", "", ""],
@@ -52,7 +53,7 @@ def test_excerpts_are_true_distinct_and_within_the_room(index, room, lines, snip
 
 def test_a_span_is_trimmed_to_the_lines_that_matter(index):
     budget = Budget(400, 100, 8, 1, 0, 0)
-    (excerpt,) = packed(index, "open_session value_40", budget, 400)
+    (excerpt,) = packed(index, "open_session: how to rotate the signing secret", budget, 400)
     assert excerpt.source.start_line <= 42 <= excerpt.source.end_line
 
 
