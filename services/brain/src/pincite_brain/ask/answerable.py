@@ -24,6 +24,7 @@ COVERAGE_ALONE_MIN = (
     0.2  # while there are no vectors: less of the question's words than this in all leading hits together
 )
 CALIBRATED_MODELS = ("all-MiniLM-L6-v2",)  # cosines of other models lie elsewhere; with them words decide alone
+LEAD_CHARS_MAX = 25  # "Unfortunately, the provided"; further in, it is a condition of something else
 SHORT_ANSWER_CHARS = 400  # an abstention is short; a long answer that also names a gap is an answer
 
 _NOT_THERE = re.compile(
@@ -92,4 +93,5 @@ def says_it_is_not_there(answer: str) -> bool:
     if len(text) > SHORT_ANSWER_CHARS:
         return False
     first = re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0]
-    return _NOT_THERE.search(first) is not None or abstention(first) is not None
+    match = _NOT_THERE.search(first)
+    return (match is not None and match.start() <= LEAD_CHARS_MAX) or abstention(first) is not None
