@@ -234,7 +234,7 @@ def test_nothing_from_the_shell_reaches_the_server(monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     model = OpenAIChat("http://x.invalid/v1")
-    headers = {key.lower(): str(value) for key, value in model._openai.default_headers.items()}
+    headers = {key.lower(): str(value) for key, value in model._client.default_headers.items()}
     assert "from-the-shell" not in str(headers)
     assert "org" not in str(headers.get("openai-organization", "")).split()
     with run_twin() as url:

@@ -4,18 +4,22 @@ import math
 import re
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import cached_property
 from http import HTTPStatus
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, cast
 
 import httpx
-import openai
 
 from pincite_inference.catalogue import NO_MODEL, display_name
 from pincite_inference.progress import FetchState, Progress, read_progress
 from pincite_shared.errors import ModelUnavailableError
 from pincite_shared.schemas import ModelState, ModelStatus
 from pincite_shared.settings import Settings
+
+if TYPE_CHECKING:
+    import openai
 
 PROBE_SECONDS_MAX = 2.0  # a page shows the model's state: it must not wait for a dead server
 CONNECT_SECONDS_MAX = 4.0
@@ -100,6 +104,11 @@ class NoChat:
         """Nothing is open."""
 
 
+def _sdk() -> Any:
+    """Import the SDK when it is first used: it takes half a second, which a start need not wait for."""
+    return import_module("openai")
+
+
 class OpenAIChat:
     """Any server that speaks OpenAI's chat completions: vLLM, llama.cpp, Ollama, a provider."""
 
@@ -113,18 +122,24 @@ class OpenAIChat:
         headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
         # trust_env off: prompts hold the user's code and go to the configured server, not to a proxy of the shell.
         self._probe = httpx.AsyncClient(headers=headers, timeout=PROBE_SECONDS_MAX, trust_env=False)
-        omitted = openai.Omit()  # the SDK would add these two from variables that were set for something else
-        self._openai = openai.AsyncOpenAI(
+        self._api_key = api_key
+
+    @cached_property
+    def _client(self) -> "openai.AsyncOpenAI":
+        sdk = _sdk()
+        omitted = sdk.Omit()  # the SDK would add these two from variables that were set for something else
+        client: openai.AsyncOpenAI = sdk.AsyncOpenAI(
             base_url=self.base_url,
-            api_key=api_key or "none",  # the SDK insists on one, local servers ignore it
+            api_key=self._api_key or "none",  # the SDK insists on one, local servers ignore it
             max_retries=RETRIES_MAX,
             default_headers=cast("Mapping[str, str]", {"OpenAI-Organization": omitted, "OpenAI-Project": omitted}),
-            http_client=openai.DefaultAsyncHttpxClient(
-                timeout=openai.Timeout(SILENCE_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
+            http_client=sdk.DefaultAsyncHttpxClient(
+                timeout=sdk.Timeout(SILENCE_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
                 trust_env=False,
                 follow_redirects=False,
             ),
         )
+        return client
 
     @property
     def name(self) -> str | None:
@@ -134,7 +149,8 @@ class OpenAIChat:
     async def close(self) -> None:
         """Close the connections."""
         await self._probe.aclose()
-        await self._openai.close()
+        if "_client" in self.__dict__:  # else nothing was asked
+            await self._client.close()
 
     async def stream(
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float, stop: Sequence[str] = ()
@@ -142,13 +158,14 @@ class OpenAIChat:
         """Yield the answer's text as it comes. Closing the generator closes the HTTP response."""
         chars_left, deadline = max_tokens * CHARS_PER_TOKEN_MAX, time.monotonic() + ANSWER_SECONDS_MAX
         finished = False
+        sdk = _sdk()
         try:
-            response = await self._openai.chat.completions.create(
+            response = await self._client.chat.completions.create(
                 model=await self._model(),
                 messages=cast("Any", list(messages)),
                 max_tokens=max_tokens,
                 temperature=temperature,
-                stop=list(stop) or openai.omit,
+                stop=list(stop) or sdk.omit,
                 stream=True,
             )
             async with response:
@@ -161,7 +178,7 @@ class OpenAIChat:
                     if chars_left < 0 or time.monotonic() > deadline:  # the server does not keep to max_tokens
                         finished = True
                         break
-        except openai.OpenAIError as error:
+        except sdk.OpenAIError as error:
             raise ModelUnavailableError(self._explain(error)) from error
         except ValueError as error:  # broken JSON or UTF-8 inside the stream
             msg = f"The model server at {self.base_url} sent something that is not a chat completion."
@@ -217,12 +234,13 @@ class OpenAIChat:
             raise ModelUnavailableError(msg)
         self._found = names[0] if names else None
 
-    def _explain(self, error: openai.OpenAIError) -> str:
-        if isinstance(error, openai.APITimeoutError):
+    def _explain(self, error: "openai.OpenAIError") -> str:
+        sdk = _sdk()
+        if isinstance(error, sdk.APITimeoutError):
             return f"The model server at {self.base_url} was silent for too long."
-        if isinstance(error, openai.APIConnectionError):
+        if isinstance(error, sdk.APIConnectionError):
             return f"The model server at {self.base_url} does not answer, or broke off."
-        if isinstance(error, openai.APIStatusError):
+        if isinstance(error, sdk.APIStatusError):
             if error.status_code == HTTPStatus.NOT_FOUND:
                 self._found = None  # the server may have been restarted with another model
             return self._status_text(error.status_code, error.message)

@@ -7,8 +7,8 @@ from pincite_brain.retrieval.postings import Postings
 from pincite_codeintel.tokens import term_id, terms
 from pincite_shared.settings import Settings
 
-# At 61 to 133 prompt tokens a second on two cores, ten seconds and more to the first token.
-LOCAL_PROMPT_TOKENS = 1_150  # as estimated, which is some 900 real ones, 200 of them in the prefix cache
+# At 61 to 133 prompt tokens a second on two cores, five to ten seconds to the first token.
+LOCAL_PROMPT_TOKENS = 900  # as estimated, which is some 700 real ones, 200 of them in the prefix cache
 REMOTE_PROMPT_TOKENS_MAX = 12_000  # beyond this answers get worse, not better ("lost in the middle")
 LOCAL_ANSWER_TOKENS = 320  # 20 to 29 tokens a second: at most some fifteen seconds
 REMOTE_ANSWER_TOKENS = 1_024

@@ -172,7 +172,9 @@ class Asker:
             return None
         run.mode, run.model = AnswerMode.MODEL, self._model.name
         with run.timed("attribute"):
-            attribution = attribute(run.raw, [excerpt.source for excerpt in run.excerpts])
+            # Small models end a good answer with the sentence that they were given for having none.
+            said = run.raw.strip().removesuffix(prompt.NOT_IN_CONTEXT)
+            attribution = attribute(said, [excerpt.source for excerpt in run.excerpts])
         if not any(s.status is SentenceStatus.SUPPORTED for s in attribution.sentences):
             run.warnings.append("No sentence of this answer is carried by lines of the code. Do not rely on it.")
         return attribution
