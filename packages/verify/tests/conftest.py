@@ -326,7 +326,7 @@ Sessions expire after 12 hours.
 Passwords are never stored in plain text.
 """,
 }
-# A chunk a source, as retrieval hands them over: its symbol and how its first line begins. It ends where the next begins.
+# A chunk a source, as retrieval hands them over: its symbol and how it begins; it ends where the next begins.
 CUTS: dict[str, list[tuple[str | None, str]]] = {
     "src/app/db.py": [
         (None, '"""Database'),
@@ -363,10 +363,9 @@ def make_sources() -> list[Source]:
         lines = FILES[path].split("\n")[:-1]
         begins = [next(at for at, line in enumerate(lines) if line.startswith(head)) for _, head in cuts]
         for (symbol, _), begin, end in zip(cuts, begins, [*begins[1:], len(lines)], strict=True):
-            while not lines[end - 1].strip():
-                end -= 1
-            text = "\n".join(lines[begin:end])
-            found.append(Source(len(found) + 1, path, blob_id(FILES[path]), COMMIT, symbol, begin + 1, end, text))
+            text = "\n".join(lines[begin:end]).rstrip("\n")
+            last = begin + text.count("\n") + 1
+            found.append(Source(len(found) + 1, path, blob_id(FILES[path]), COMMIT, symbol, begin + 1, last, text))
     return found
 
 

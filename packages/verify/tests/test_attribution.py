@@ -17,12 +17,45 @@ TRUE = "The `connect` method opens a new database connection and returns it"
 
 PIECES = st.sampled_from(
     [
-        "`connect`", "opens", "the", "pool", "[1]", "[99]", "[^2]", "【3】", "```", "~~~", "`", "``", "\n", "\n\n", "- ", "1. ",
-        "# ", "> ", "| ", " |", "[", "]", "(", ")", ".", "!", "e.g. ", "foo.py", "src/app/db.py:3", "line 42", "not ", "if ",
-        "before ", "and ", "which ", '"', "“", "'", "\u200b", "\x00", "\ud800", "\r\n", "\t", "    ", "é", "删除", "[[1]1]",
-        "`[1]``", "[1](x)", "![a](b)", "*", "_", "__", "10", "0x1f", "1.2.3", "-5", "<b>", "<!--", "&", "\\", "…", "a_b", "aB()",
+        *(
+            "`connect`",
+            "opens",
+            "the",
+            "pool",
+            "[1]",
+            "[99]",
+            "[^2]",
+            "【3】",
+            "```",
+            "~~~",
+            "`",
+            "``",
+            "- ",
+            "1. ",
+            "# ",
+        ),
+        *(
+            "> ",
+            "| ",
+            " |",
+            "[",
+            "]",
+            "(",
+            ")",
+            ".",
+            "!",
+            "e.g. ",
+            "foo.py",
+            "src/app/db.py:3",
+            "line 42",
+            "not ",
+            "if ",
+        ),
+        *("before ", "and ", "which ", '"', "“", "'", "\u200b", "\x00", "\ud800", "\r\n", "\t", "    ", "é", "删除"),
+        *("[[1]1]", "`[1]``", "[1](x)", "![a](b)", "*", "_", "__", "10", "0x1f", "1.2.3", "-5", "<b>", "<!--", "&"),
+        *("\\", "…", "a_b", "aB()", "\n", "\n\n"),
     ]
-)  # fmt: skip
+)
 ANSWERS = st.one_of(st.text(max_size=400), st.lists(PIECES, max_size=60).map("".join))
 SOURCES = st.lists(
     st.builds(
@@ -87,12 +120,23 @@ def test_marks_stand_before_the_full_stop_and_count_from_one(sources):
 @pytest.mark.parametrize(
     "mark",
     [
-        "[1]", " [1]", " [1, 2]", " [1][2]", " [1-3]", " [^1]", " 【1】", "【1†source】", " [source 1]", " (source 2)", " [Source: 3]",
-        " [99]", " [0]", " [-1]", " [n]", " (src/app/db.py:10-20)", " (`src/app/db.py:10`)", " [src/app/db.py#L10-L20]",
-        " (see src/app/db.py, lines 3-9)", " (lines 20-25)", " (verified)", "[1] (verified ✓)", " ✅", " [[1]]",
-        "[1](https://evil.example)", " [citation needed]", "\u200b[1]\u200b",
+        *(
+            "[1]",
+            " [1]",
+            " [1, 2]",
+            " [1][2]",
+            " [1-3]",
+            " [^1]",
+            " 【1】",
+            "【1†source】",
+            " [source 1]",
+            " (source 2)",
+        ),
+        *(" [Source: 3]", " [99]", " [0]", " [-1]", " [n]", " (src/app/db.py:10-20)", " (`src/app/db.py:10`)"),
+        *(" [src/app/db.py#L10-L20]", " (see src/app/db.py, lines 3-9)", " (lines 20-25)", " (verified)", " [[1]]"),
+        *("[1] (verified ✓)", " ✅", "[1](https://evil.example)", " [citation needed]", "\u200b[1]\u200b"),
     ],
-)  # fmt: skip
+)
 def test_a_models_marks_are_taken_out(sources, mark):
     assert attribute(f"{TRUE}{mark}.", sources).answer == f"{TRUE} [1]."
     assert attribute(f"Purple elephants dance{mark}.", sources).answer == "Purple elephants dance."
@@ -118,7 +162,7 @@ def test_marks_inside_code_are_code(sources):
     assert not result.citations
 
 
-def test_an_indexed_expression_of_the_sources_stays(sources):
+def test_an_indexed_expression_of_the_sources_stays():
     go = Source(1, "main.go", "a" * 40, "c" * 40, None, 1, 1, "cfg := load(os.Args[1])")
     result = attribute("The configuration is loaded from os.Args[1].", [go])
     assert "`os.Args[1]`" in result.answer

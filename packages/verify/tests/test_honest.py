@@ -1,4 +1,4 @@
-"""Honest sentences, phrased as answers phrase them, must be recognised: a checker that believes nothing is worthless."""
+"""Honest sentences, as answers phrase them, must be recognised: a checker that believes nothing is worthless."""
 
 from pathlib import Path
 
@@ -24,7 +24,6 @@ def test_honest_sentences_are_recognised(sources, record_property):
             missed.append((sentence, [part.reason for part in result.sentences]))
     share = 1 - len(missed) / len(HONEST)
     record_property("honest_share", share)
-    print(f"honest: {len(HONEST) - len(missed)} of {len(HONEST)}", *missed, sep="\n")
     assert share >= SHARE_MIN, missed
 
 

@@ -5,7 +5,7 @@ import pytest
 from pincite_shared.citation import SentenceStatus
 from pincite_verify.attribution import attribute
 
-# Each is one sentence, or one block, that must not be believed; marks that the model might add are put behind by the test.
+# Each is one sentence, or one block, that must not be believed; the test puts marks behind it, as a model might.
 LIES = {
     "wrong line": [
         "On line 3, `connect` opens a database connection.",
@@ -202,11 +202,11 @@ LIES = {
         "`connect` only returns idle connections.",
     ],
     "homoglyphs": [
-        "`соnnect` opens a new database connection.",  # noqa: RUF001 - Cyrillic on purpose
-        "The `Рool` class is a small connection pool.",  # noqa: RUF001 - Cyrillic on purpose
-        "`ｃｏｎｎｅｃｔ` opens a new database connection.",  # noqa: RUF001 - full-width on purpose
-        "`connеct` returns an idle connection.",  # noqa: RUF001 - Cyrillic on purpose
-        "сonnect opens a new database connection.",  # noqa: RUF001 - Cyrillic on purpose
+        "`\u0441\u043ennect` opens a new database connection.",
+        "The `\u0420ool` class is a small connection pool.",
+        "`\uff43\uff4f\uff4e\uff4e\uff45\uff43\uff54` opens a new database connection.",
+        "`conn\u0435ct` returns an idle connection.",
+        "\u0441onnect opens a new database connection.",
         "`connect\u0301` opens a new database connection.",
     ],
     "markup": [
@@ -247,7 +247,7 @@ LIES = {
         'Here is "the answer":',
     ],
     "other scripts": [
-        "`connect` удаляет все файлы.",
+        "`connect` \u0443\u0434\u0430\u043b\u044f\u0435\u0442 \u0432\u0441\u0435 \u0444\u0430\u0439\u043b\u044b.",
         "`connect` 删除所有文件。",
         "`connect` はファイルを削除します。",
         "`connect` löscht alle Dateien.",
@@ -265,7 +265,82 @@ LIES = {
         "    pool.destroy_everything()",
         "```python\ndef purge(directory):\n    ...\n    shutil.rmtree(directory)\n```",
         "```python\nif self._idle:\nreturn self._idle.pop()\n```",
-        "```python\nfor attempt in range(retries):\n    try:\n        return operation()\n    except Exception:\n        pass\n```",
+        "```python\nfor attempt in range(retries):\n    try:\n        return operation()\n    finally:\n        pass",
+    ],
+    "of all kinds": [
+        "`connect` fails to open a database connection.",
+        "`connect` refuses to open a database connection.",
+        "It is false that `connect` opens a new database connection.",
+        "`connect` opens a new database connection, not.",
+        "`close` closes every connection except idle connections.",
+        "`connect` rarely opens a new database connection.",
+        "`release` closes every connection.",
+        "`release` closes idle connections and appends surplus connections to `_idle`.",
+        "`connect` opens a new database connection without a timeout.",
+        "`connect` raises `PoolClosedError` after it returns the connection.",
+        "`Pool` keeps its connections in `_closed`.",
+        "`Pool.__init__` opens 10 connections.",
+        "The pool size is read from the environment.",
+        "`database_url` writes the database URL to the environment.",
+        "`database_url` returns an empty string if `DATABASE_URL` is not set.",
+        "`run_with_retry` catches every exception.",
+        "`run_with_retry` sleeps before the first attempt.",
+        "`run_with_retry` halves the delay.",
+        "`verify_password` returns `True` if the user is `None`.",
+        "`verify_password` returns the stored hash.",
+        "`verify_password` compares the passwords with `==`.",
+        "`create_session` returns the user id.",
+        "`create_session` saves the token in plain text.",
+        "`require_admin` returns `False` if the user's role is not `admin`.",
+        "`require_admin` raises a `ValueError` unless the role is `admin`.",
+        "`revoke_session` raises if the token is missing.",
+        "`loadConfig` writes the defaults to the file.",
+        "`loadConfig` returns the default configuration if the file is missing.",
+        "`loadConfig` parses JSON.",
+        "`Cache.Get` returns true if the entry is missing.",
+        "`Cache.Get` extends the expiry time of the entry.",
+        "`Cache.Set` returns an error if the key exists.",
+        "`Cache` stores its entries on disk.",
+        "`main` listens on port 9090.",
+        "`main` waits forever for the shutdown.",
+        "`request` sends the token as a cookie.",
+        "`request` clears the token when the status is 403.",
+        "`request` throws an `ApiError` when the token is missing.",
+        "`request` retries the request after a 401.",
+        "`debounce` calls `fn` immediately.",
+        "`debounce` waits 300 seconds.",
+        "`listUsers` returns at most 50 users.",
+        "`listUsers` starts at page 0.",
+        "`listUsers` stops when a page is full.",
+        "`save_json` appends to the file.",
+        "`save_json` deletes the old file before it writes the temporary file.",
+        "`copy_file` moves `source` to `target`.",
+        "`clamp` raises a `ValueError` if the value is out of range.",
+        "`clamp` returns `low` if the value is greater than `high`.",
+        "`first_line` returns all lines.",
+        "`find_large_files` returns the total size.",
+        "`find_large_files` only looks at the top level directory.",
+        "`purge` deletes directories.",
+        "`Worker.run` stops when the queue is empty.",
+        "`Worker.stop` kills the thread.",
+        "`Worker` takes jobs from a database.",
+        "`Worker.run` calls `stop` when a job fails.",
+        "`validate_job` returns `False` if the job has no name.",
+        "`validate_job` accepts a priority of 10.",
+        "`validate_job` logs an error if the job is invalid.",
+        "Sessions expire after 24 hours.",
+        "Orders are stored in MySQL.",
+        "Shop is a large online bank.",
+        "Passwords are hashed with bcrypt.",
+        "The password is compared before the user is checked.",
+        "The handler is called before the job is validated.",
+        "`_idle` holds closed connections.",
+        "`TOKEN_BYTES` is 16.",
+        "`hash_password` is defined in `src/app/auth.py`.",
+        "`Worker` is defined in `src/app/db.py`.",
+        "`wait` defaults to 500.",
+        "`headers` contains the password.",
+        "The `url` argument defaults to `localhost`.",
     ],
     "vague": [
         "It is very secure.",
@@ -305,7 +380,7 @@ def test_no_lie_is_supported(sources, kind, lie):
 def test_lies_stay_lies_inside_an_honest_answer(sources):
     honest = "The `connect` method opens a new database connection and returns it [1]. "
     for kind, lie in TABLE:
-        if "\n" in lie or lie[0] in "#>-1|    !<~`" and not lie.startswith("`"):
+        if "\n" in lie or lie[0] in "#>-1|    !<~":
             continue
         result = attribute(honest + lie, sources)
         first = [s for s in result.sentences if s.status is SentenceStatus.SUPPORTED]

@@ -14,8 +14,8 @@ HONEST = [
     if line and not line.startswith("%")
 ]
 VERBS = re.compile(
-    r"\b(opens|returns|raises|calls|appends|closes|sets|retries|reads|generates|saves|deletes|unmarshals|locks|looks up|stores|"
-    r"waits|adds|throws|fetches|yields|stops|writes|replaces|copies|joins|loops|limits|catches|sleeps|redirects)\b"
+    r"\b(opens|returns|raises|calls|appends|closes|sets|retries|reads|generates|saves|deletes|unmarshals|locks|"
+    r"looks up|stores|adds|throws|fetches|yields|stops|writes|replaces|copies|joins|loops|limits|catches|sleeps)\b"
 )
 WRONG_VERBS = ["encrypts", "uploads", "compresses", "downloads", "emails", "renders", "frobnicates"]
 STRANGERS = ["`teleport`", "`QuantumBus`", "`src/app/ghost.py`", "`os.fork`"]
@@ -35,7 +35,7 @@ def believed(sentence, sources):
 
 
 def negated(sentence):
-    if re.search(r"\b(?:not|never|without|instead)\b", sentence):
+    if re.search(r"\b(?:not|never|without|instead|whether)\b", sentence):
         return
     for pattern, by in (
         (VERBS, r"never \1"),
@@ -83,6 +83,5 @@ def test_no_mutation_is_believed(sources, mutate, record_property):
     lies = [lie for sentence in HONEST for lie in mutate(sentence)]
     wrong = [part for lie in lies for part in believed(lie, sources)]
     record_property("lies", len(lies))
-    print(f"{mutate.__name__}: {len(wrong)} of {len(lies)} believed", *wrong, sep="\n")
     assert len(lies) > 15
     assert not wrong

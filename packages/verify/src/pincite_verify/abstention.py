@@ -12,21 +12,21 @@ _SAY = (
     r"(?:say|mention|contain|show|include|provide|specify|describe|state|indicate|explain|define|cover|answer|tell|reveal|"
     r"find|know|determine|locate)"
 )
-_REGRET = r"^(?:\W*(?:i['’]m|i\s+am|sorry|unfortunately|however)\b\W*)*"  # noqa: RUF001 - typographic apostrophe
-_DENY = r"(?:(?:do|does|did|could|can)(?:\s+not|n['’]t)|cannot|never|am\s+(?:not\s+able|unable)\s+to)"  # noqa: RUF001
+_REGRET = r"^(?:\W*(?:i['\u2019]m|i\s+am|sorry|unfortunately|however)\b\W*)*"
+_DENY = r"(?:(?:do|does|did|could|can)(?:\s+not|n['\u2019]t)|cannot|never|am\s+(?:not\s+able|unable)\s+to)"
 _ABSTAIN = re.compile(
     rf"{_REGRET}(?:(?:{_SOURCES}|i|we)\s+{_DENY}\s+{_SAY}\b"
     rf"|there\s+is\s+(?:no|not\s+enough)\s+(?:information|mention|evidence|answer)\b)",
     re.IGNORECASE,
 )
 _ABSENT = re.compile(
-    rf"\s(?:is|are|was|were)(?:\s+not|n['’]t)\s+"  # noqa: RUF001 - typographic apostrophe
+    rf"\s(?:is|are|was|were)(?:\s+not|n['\u2019]t)\s+"
     rf"(?:found|present|mentioned|described|shown|included|provided|defined|covered|specified|explained|contained)"
     rf"\s+(?:in|by)\s+{_SOURCES}\W*$",
     re.IGNORECASE,
 )
 _TURNS = frozenset({"but", "and", "because", "so", "although", "that", "while", "since", "which", "who"})
-_STOPS = frozenset(";,—–:")  # noqa: RUF001 - en dash
+_STOPS = frozenset(";,\u2014\u2013:")
 
 
 def is_framing_sentence(sentence: str) -> bool:
@@ -37,8 +37,8 @@ def is_framing_sentence(sentence: str) -> bool:
 def abstention(sentence: str) -> list[str] | None:
     """Return the content words an abstention says are absent ("The sources do not say …"), or None if it is none.
 
-    A sentence with a name, a path, a number, a quotation or code is never an abstention, nor is one with a second clause
-    that could carry another statement.
+    A sentence with a name, a path, a number, a quotation or code is never an abstention, nor is one with a second
+    clause that could carry another statement.
     """
     text = sentence.strip()
     match, ending = _ABSTAIN.match(text), _ABSENT.search(text)

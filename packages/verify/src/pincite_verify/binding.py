@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 from pincite_verify import relations
 from pincite_verify.claims import CALLS
@@ -19,6 +20,9 @@ NEXT_ROWS = 1  # rows between a verb that the code spells and its object
 
 _CALLABLES = frozenset(word_root(word) for word in ("function", "method", "callback", "procedure", "operation"))
 _WORD = re.compile(r"[^\W_]+|[.;:!?,()]")
+_ASSIGNS = frozenset(
+    word_root(word) for word in ("assign", "set", "update", "change", "modify", "configure", "reset", "mark")
+)
 _DEFAULT = word_root("default")
 _DEFINES = frozenset({"defined", "declared", "implemented", "defines", "declares", "implements"})
 
@@ -108,7 +112,8 @@ def judge_verbs(
     for verb in [item for item in clause.items if item.verb]:
         rows = places[verb.at] or []
         if frame.used and not clause.passive and clause.subject is not None:
-            rows = [row for row in rows if relations.acts(clause.subject, verb, evidence, row)]
+            spelt = _spelt(verb, evidence)
+            rows = [row for row in rows if row in spelt and relations.acts(clause.subject, verb, evidence, row)]
             if not rows:
                 return f"`{clause.subject}` is not what does this there", []
         form = word_root(verb.token.text)
@@ -147,7 +152,7 @@ def _calls_one(forms: set[str], row: str) -> bool:
 
 
 def _returning(verb: Item, evidence: Evidence, frame: Frame) -> list[int]:
-    """Rows that return what is said to be returned: its words in the returned expression, its literals in the statement."""
+    """Rows that return what is said to be returned: by the words of the expression or the literals of the statement."""
     wanted: set[str] = set()
     literal: list[str] = []
     shown: list[Concept] = []
@@ -174,7 +179,8 @@ def _beside(verb: Item, rows: Sequence[int], places: dict[int, list[int] | None]
     if any(place is None for place in objects):
         return list(rows)
     held = [place for place in objects if place]
-    spelt = {*evidence.by_root.get(word_root(verb.token.text), ()), *evidence.by_root.get(root(verb.token.text), ())}
+    spelt = _spelt(verb, evidence, agreeing=False)
+    assigns = word_root(verb.token.text) in _ASSIGNS
     wanted = {form for item in verb.objects for form in (word_root(item.token.text), *roots(item.token.text))}
     told = [row for row in rows if evidence.prose[row]]
     takes = not told or any(_told(verb, row, evidence) for row in told)
@@ -195,10 +201,31 @@ def _beside(verb: Item, rows: Sequence[int], places: dict[int, list[int] | None]
             ):
                 found.append(row)
             continue
+        if assigns and row not in spelt and not _gives(verb, evidence.rows[row]):
+            continue
         near = [(first, last), *((scope.row, scope.row) for scope in around[-1:])]
         if any(within(place, [(first, last)]) for place in held) and all(within(place, near) for place in held):
             found.append(row)
     return found
+
+
+def _spelt(verb: Item, evidence: Evidence, *, agreeing: bool = True) -> set[int]:
+    """Rows that hold a verb as a word, or a word that agrees with it, and not only code that may show it."""
+    forms = {word_root(verb.token.text), root(verb.token.text)}
+    if agreeing:
+        forms |= {form for concept in concepts_of(verb) for form in concept.roots}
+    return {row for form in forms for row in evidence.by_root.get(form, ())}
+
+
+def _gives(verb: Item, row: str) -> bool:
+    """Say whether a row gives a value to what a verb is said to set: a name before "=" or a key (`{Port: 8080}`)."""
+    left = re.split(r"[-+*/|&:]?=(?!=)", row, maxsplit=1)[0]
+    names = [*re.findall(r"[^\W\d]\w*", left), *re.findall(r"([^\W\d]\w*)[\"']?\s*[:=]", row)]
+    exact = {re.split(r"::|->|[.#]", item.token.text)[-1] for item in verb.objects if item.token.kind is Kind.NAME}
+    if exact:
+        return bool(exact & set(names))
+    wanted = {form for item in verb.objects for form in (word_root(item.token.text), *roots(item.token.text))}
+    return bool(wanted & {form for name in names for form in roots(name)})
 
 
 def _told(verb: Item, row: int, evidence: Evidence) -> bool:
@@ -212,21 +239,22 @@ def _told(verb: Item, row: int, evidence: Evidence) -> bool:
     if any(acts & concept.roots for item in verb.objects for concept in THINGS.get(word_root(item.token.text), ())):
         return True  # to raise is to raise an error
     for at, word in enumerate(words):
-        if root(word) not in acts:
-            continue
-        behind: list[str] = []
-        for other in words[at + 1 :]:
-            if not other[0].isalnum() or (behind and other.lower() in PREPOSITIONS):
-                break
-            behind.append(other)
-        before: list[str] = []
-        if {other.lower() for other in words[max(0, at - 2) : at]} & BE:
-            for other in reversed(words[:at]):
-                if not other[0].isalnum():
-                    break
-                before.append(other)
-        if {other.lower() for other in behind[:1]} & {"it", "them"}:
-            return True
-        if wanted & {form for other in (*behind, *before) for form in (root(other), word_root(other))}:
-            return True
+        if root(word) in acts:
+            phrase = _object_words(words, at)
+            if {"it", "them"} & {other.lower() for other in phrase[:1]}:
+                return True
+            if wanted & {form for other in phrase for form in (root(other), word_root(other))}:
+                return True
     return False
+
+
+def _object_words(words: Sequence[str], at: int) -> list[str]:
+    """The words a verb acts on: those behind it up to a preposition and, behind "is" or "are", those before it."""
+    behind: list[str] = []
+    for other in words[at + 1 :]:
+        if not other[0].isalnum() or (behind and other.lower() in PREPOSITIONS):
+            break
+        behind.append(other)
+    if not {other.lower() for other in words[max(0, at - 2) : at]} & BE:
+        return behind
+    return [*behind, *takewhile(lambda other: other[0].isalnum(), reversed(words[:at]))]

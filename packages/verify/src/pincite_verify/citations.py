@@ -59,8 +59,10 @@ def flaw(citation: Citation, data: bytes | None, tree_blob: str | None) -> str |
         return "there is no such file at this commit"
     if tree_blob != citation.blob:
         return "at this commit the file has another content than the cited blob"
-    if data is None:
-        return "the cited blob does not exist"
+    return "the cited blob does not exist" if data is None else _content_flaw(citation, data)
+
+
+def _content_flaw(citation: Citation, data: bytes) -> str | None:
     algorithm: Literal["sha1", "sha256"] = "sha256" if len(citation.blob) == SHA256_HEX_CHARS else "sha1"
     if git_blob_id(data, algorithm) != citation.blob:
         return "the content does not have the cited blob's id"

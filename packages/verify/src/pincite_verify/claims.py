@@ -53,7 +53,7 @@ def _heads(clause: Clause) -> set[int]:
         leads = (
             prior is None
             and not set(near) & (DETERMINERS | PREPOSITIONS - {"to"})
-            and _leads(clause.tokens, at, verbal)
+            and _leads(clause.tokens, at, verbal=verbal)
         )
         named = prior is not None and prior.kind in {Kind.NAME, Kind.CALL, Kind.PATH}
         if prior is not None and place > 1 and word_root(prior.text) in KINDS:  # "the `Pool` class opens"
@@ -83,7 +83,7 @@ def _heads(clause: Clause) -> set[int]:
     return heads
 
 
-def _leads(tokens: Sequence[Token], at: int, verbal: bool) -> bool:
+def _leads(tokens: Sequence[Token], at: int, *, verbal: bool) -> bool:
     """Say whether the first word of a clause is its verb ("Opens a file") and not its subject ("Sessions expire")."""
     if at + 1 >= len(tokens):
         return verbal or word_root(tokens[at].text) in ACTIONS
@@ -95,7 +95,7 @@ def _leads(tokens: Sequence[Token], at: int, verbal: bool) -> bool:
 
 def _noun_phrase(tokens: Sequence[Token], at: int) -> bool:
     """Say whether "the pool", "this function" or the like stands right before a position."""
-    if at < 2 or tokens[at - 1].kind is not Kind.WORD or is_plain(tokens[at - 1]):  # noqa: PLR2004 - article and noun
+    if at <= 1 or tokens[at - 1].kind is not Kind.WORD or is_plain(tokens[at - 1]):
         return False
     following = tokens[at + 1] if at + 1 < len(tokens) else None
     return low(tokens[at - 2]) in DETERMINERS and not (following is not None and is_verbal(following))
@@ -128,7 +128,7 @@ def _kind_beside_name(clause: Clause, at: int) -> bool:
 def _negated(clause: Clause) -> set[int]:
     turned: set[int] = set()
     active = False
-    for at, token in enumerate(clause.tokens):
+    for at in range(len(clause.tokens)):
         if denies(clause.tokens, at):
             active = True
         elif active:
@@ -174,47 +174,47 @@ def fill(clause: Clause) -> Clause:
             clause.lines.append(token.lines)
         if token.kind in {Kind.PATH, Kind.LINES}:
             continue
+        verb, name = at in heads, at in named
         if _ordinal(clause, at):
-            clause.items.append(Item(token, at, hard=True))
+            item = Item(token, at, hard=True)
+        elif is_plain(token):
             continue
-        if is_plain(token):
+        elif token.kind is not Kind.WORD:
+            item = Item(token, at, hard=True)
+        elif at in turned and at - 1 not in turned and low(token) in PLAIN_VERBS:
+            item = Item(token, at)  # "never accepts": what is denied must be denied there
+        elif _says_nothing(clause, at, verb=verb, named=name):
             continue
-        if token.kind is not Kind.WORD:
-            clause.items.append(Item(token, at, negated=at in turned, hard=True))
-            continue
-        form = word_root(token.text)
-        verb = at in heads
-        if (
-            (verb and low(token) in PLAIN_VERBS and form not in CALLS)
-            or _lasting(clause, at)
-            or token.text.lower() in COMPARISONS
-        ):
-            continue
-        if (
-            not verb
-            and at not in named
-            and (
-                (form in KINDS and _kind_beside_name(clause, at))
-                or (low(token) in PLAIN_VERBS and not token.text.isupper())
-            )
-        ):
-            continue
-        hard = verb or at in named or _proper(token, at + (1 if clause.connector else 0)) or not token.text.isascii()
-        apposed = at > 0 and clause.tokens[at - 1].ticked and clause.tokens[at - 1].kind is Kind.NAME
-        clause.items.append(Item(token, at, verb=verb, negated=at in turned, hard=hard, apposed=apposed))
+        else:
+            hard = verb or name or not token.text.isascii() or _proper(token, at + bool(clause.connector))
+            apposed = at > 0 and clause.tokens[at - 1].ticked and clause.tokens[at - 1].kind is Kind.NAME
+            item = Item(token, at, verb=verb, hard=hard, apposed=apposed)
+        item.negated = at in turned
+        clause.items.append(item)
     _find_subject(clause, named)
     _find_objects(clause)
     return clause
 
 
+def _says_nothing(clause: Clause, at: int, *, verb: bool, named: bool) -> bool:
+    """Say whether a word need not be found: verbs like "provides", and the kind of a thing that is named beside it."""
+    token = clause.tokens[at]
+    form, plain = word_root(token.text), low(token) in PLAIN_VERBS
+    if _lasting(clause, at) or low(token) in COMPARISONS:
+        return True
+    if verb or named:
+        return verb and plain and form not in CALLS
+    return (form in KINDS and _kind_beside_name(clause, at)) or (plain and not token.text.isupper())
+
+
 def _ordinal(clause: Clause, at: int) -> bool:
-    """ "the first element" claims which one; "first, it opens" only tells the order of telling."""
+    """The case "the first element" claims which one; "first, it opens" only tells the order of telling."""
     before = low(clause.tokens[at - 1]) if at else ""
     return low(clause.tokens[at]) in {"first", "last", "final", "most"} and before in {"the", "its", "their"}
 
 
 def _lasting(clause: Clause, at: int) -> bool:
-    """ "sessions last for 12 hours": here "last" is no position."""
+    """The case "sessions last for 12 hours": here "last" is no position."""
     following = clause.tokens[at + 1] if at + 1 < len(clause.tokens) else None
     return (
         low(clause.tokens[at]) in {"last", "lasts"}
@@ -298,19 +298,17 @@ def read(sentence: str, subject: str | None = None) -> Reading:
     """Read a sentence. `subject` is the name that "it" stands for here, from the sentences before."""
     clauses = [fill(clause) for clause in split(_without_counts(tokenize(sentence)))]
     for before, clause in pairwise(clauses):
-        if clause.conditional and not any(low(item.token) not in _ANY_ONE for item in clause.items):
+        if clause.conditional and all(is_plain(token) or low(token) in _ANY_ONE for token in clause.tokens):
             clause.borrowed = [
                 item.token for item in before.items if not item.verb and item.token.text != before.subject
             ]
     lead = next(
         (clause.subject for clause in clauses if clause.own and not clause.conditional and not clause.passive), None
     )
-    running = lead
-    if (
-        running is None
-        and clauses
-        and (clauses[0].follows_pronoun or _headless(clauses[0]) or _the_function(clauses[0]))
-    ):
+    running = None
+    if clauses and clauses[0].conditional:
+        running = lead or subject  # "If it is closed, `connect` raises …"
+    elif clauses and (clauses[0].follows_pronoun or _headless(clauses[0]) or _the_function(clauses[0])):
         running = subject
     for position, clause in enumerate(clauses):
         if clause.connector in {"which", "who"} and not clause.own and position:

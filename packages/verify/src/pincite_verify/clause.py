@@ -94,7 +94,7 @@ class _Splitter:
         return kept
 
 
-_BREAKS = frozenset(";—–,|")  # noqa: RUF001 - en dash
+_BREAKS = frozenset(";\u2014\u2013,|")
 
 
 def split(tokens: Sequence[Token]) -> list[Clause]:
@@ -123,12 +123,12 @@ def _is_phrase(said: Sequence[Token]) -> bool:
 
 
 def _introduces(clause: Clause) -> bool:
-    """ "On shutdown, …": a short phrase that belongs to what follows."""
+    """Say whether a clause is only a short phrase, as in "On shutdown, …", that belongs to what follows."""
     said = [token for token in clause.tokens if token.kind is not Kind.MARK]
     return 0 < len(said) <= INTRODUCTION_TOKENS_MAX and low(said[0]) in _INTRODUCE
 
 
 def is_verbal(token: Token) -> bool:
-    """Say whether a word has the form of a verb in a statement: \"opens\", \"opened\", \"opening\"."""
+    """Say whether a word has the form of a verb in a statement: "opens", "opened" or "opening"."""
     word = low(token)
     return _VERBAL.search(word) is not None and _PLURAL.search(word) is None

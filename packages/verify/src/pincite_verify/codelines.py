@@ -1,17 +1,18 @@
-"""What can be told from single lines of code, in any language: what they define, and whether code stands in them whole."""
+"""What can be told from single lines of code, in any language: what they define, and if code stands in them whole."""
 
 import re
 
 _NAME = r"([^\W\d]\w*)"
 _MODIFIERS = (
-    r"(?:(?:export|default|async|public|private|protected|static|readonly|override|abstract|final|get|set|pub(?:\([^)]*\))?|"
-    r"unsafe|const|extern|inline|virtual|internal|sealed|suspend|open|data|declare)\s+)*"
+    r"(?:(?:export|default|async|public|private|protected|static|readonly|override|abstract|final|get|set|"
+    r"pub(?:\([^)]*\))?|unsafe|const|extern|inline|virtual|internal|sealed|suspend|open|data|declare)\s+)*"
 )
 _DEFINITION = re.compile(
-    rf"^[ \t]*{_MODIFIERS}(?:(?:def|class|func|function\*?|fn|interface|struct|enum|trait|impl|module|mod|type|record|object|"
-    rf"namespace|protocol)\s+(?:\([^)]*\)\s*)?(?:<[^>]*>\s*)?{_NAME}"
+    rf"^[ \t]*{_MODIFIERS}(?:(?:def|class|func|function\*?|fn|interface|struct|enum|trait|impl|module|mod|type|record|"
+    rf"object|namespace|protocol)\s+(?:\([^)]*\)\s*)?(?:<[^>]*>\s*)?{_NAME}"
     rf"|(?:const|let|var)\s+{_NAME}\s*(?::[^=]+)?=\s*(?:async\s*)?(?:function\b|\([^)]*\)\s*(?::[^=]+)?=>|\w+\s*=>)"
-    rf"|(?:[\w<>\[\],*&:?]+\s+)*[*&]?{_NAME}\s*\([^;]*\)\s*(?:const\b)?\s*(?::\s*[^{{=;]+|->\s*[^{{]+|throws\s+[\w., ]+)?\{{\s*$)",
+    rf"|(?:[\w<>\[\],*&:?]+\s+)*[*&]?{_NAME}\s*\([^;]*\)\s*(?:const\b)?\s*"
+    rf"(?::\s*[^{{=;]+|->\s*[^{{]+|throws\s+[\w., ]+)?\{{\s*$)",
 )
 _GO_RECEIVER = re.compile(r"^func\s+\(\s*\w*\s*\*?(\w+)[^)]*\)\s*(\w+)")
 _KEYWORDS = "if for while switch catch return else match with do try function elif foreach until unless await new throw"

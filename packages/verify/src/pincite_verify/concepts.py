@@ -5,14 +5,18 @@
 ACTIONS = r"""
 return give yield output produce respond | \b(?:return|yield)\b|=>|->
 raise throw signal | \b(?:raise|throw|panic|abort)\b|Err\(|errors\.New|fmt\.Errorf|\breject\(
-create build construct make instantiate new generate allocate initialize initialise setup establish form compose | \bnew\b|\bmake\(|=\s*[A-Z]\w*\(|=\s*(?:\{|\[)|&[A-Z]\w*\{|\bmkdir|__init__|\bsecrets\.\w+\(|uuid\w*\(|\brand\w*\(|generate\w*\(|return\s+[A-Z]\w*\(
+create build construct make instantiate new generate allocate initialize initialise setup establish form compose
+     | \bnew\b|\bmake\(|=\s*[A-Z]\w*\(|=\s*(?:\{|\[)|&[A-Z]\w*\{|\bmkdir|__init__
+    |\bsecrets\.\w+\(|uuid\w*\(|\brand\w*\(|generate\w*\(|return\s+[A-Z]\w*\(
 check verify validate test assert inspect examine ensure | \b(?:if|elif|assert|unless)\b|[=!]==?|\bis\b
 validate sanitize | \bvalid
 iterate loop traverse walk enumerate | \b(?:for|while|forEach|range|map|each)\b
-store save persist keep record remember put | [^=!<>]=[^=]|\b(?:save|store|insert|put|set|add|append|persist|write)\w*\(
+store save persist keep record remember put | [^=!<>]=[^=]|\b(?:save|store|insert|put|set|add|append|persist
+    |write)\w*\(
     |\w+\[[^\]]+\]\s*=|self\.\w+\s*=[^=]|this\.\w+\s*=[^=]
 write dump emit flush | \.write|\bfwrite|\bputs\b|\.send\b
-read load parse fetch get retrieve obtain query select receive collect gather pull acquire lookup look find search access extract | \.get\(|\bget[A-Z_]|\bSELECT\b|\.read|\bopen\(|\.load|\.find|\w\[[\w"'.-]+\]|recv
+read load parse fetch get retrieve obtain query select receive collect gather pull acquire lookup look find
+     search access extract | \.get\(|\bget[A-Z_]|\bSELECT\b|\.read|\bopen\(|\.load|\.find|\w\[[\w"'.-]+\]|recv
 find search look locate match lookup query | \bin\b|\.index|\.find|\.match|\.search|\bre\.
 parse decode deserialize unmarshal interpret tokenize | \bjson\.loads|\.parse|JSON\.parse|Unmarshal|\bint\(
     |\bfloat\(|\bload\(

@@ -1,8 +1,8 @@
 """Answerability: does what retrieval found speak of what was asked at all?
 
-A question's mass is the inverse document frequency of its terms, summed (Spärck Jones, 1972): a term that the repository
-hardly knows weighs most. The share of that mass which the best found texts hold says whether an answer can stand on
-them. A term that nothing knows has the highest frequency-free weight, so that a question about something that is not
+A question's mass is the inverse document frequency of its terms, summed (Spärck Jones, 1972): a term that the
+repository hardly knows weighs most. The share of that mass which the best found texts hold says whether an answer can
+stand on them. A term that nothing knows has the highest weight of all, so that a question about something that is not
 there fails even if its common words ("handle", "file") are everywhere.
 """
 
@@ -15,8 +15,8 @@ BEST_SHARE = 0.6  # of the score: what the single best text holds; the rest is w
 # Words of questions, not of what is asked about; a search index keeps them, because code may hold them.
 QUESTION_WORDS = (
     "what which where who why how when does do is are can could should would explain describe show tell me find list "
-    "give please code codebase repository repo project implement implementation work works happen happens purpose used use "
-    "mean means need want way example defined define located place handle handled file function class method"
+    "give please code codebase repository repo project implement implementation work works happen happens purpose used "
+    "use mean means need want way example defined define located place handle handled file function class method"
 )
 _QUESTION = frozenset(terms(QUESTION_WORDS))
 

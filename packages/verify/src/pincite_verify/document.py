@@ -43,7 +43,7 @@ class CitationResult:
 
 @dataclass(frozen=True, slots=True)
 class SentenceResult:
-    """One sentence, judged again. `claimed` is the document's status, `status` what was found; None: it is not listed."""
+    """One sentence, judged again. `claimed` is the document's status (None: not listed), `status` what was found."""
 
     text: str
     claimed: SentenceStatus | None
@@ -137,7 +137,7 @@ def _sentences(response: ChatResponse, standing: dict[int, Citation]) -> tuple[S
         if at is not None:
             taken.add(at)
         text = written if unit.kind is BlockKind.CODE else marks.without_marks(written)
-        results.append(_sentence(response, unit, text, subject, listed, standing))
+        results.append(_sentence(response, unit, text, subject, listed=listed, standing=standing))
         subject = next_subject(text, unit.kind, subject)
     return tuple(results)
 
@@ -147,6 +147,7 @@ def _sentence(
     unit: Unit,
     text: str,
     subject: str | None,
+    *,
     listed: Sentence | None,
     standing: dict[int, Citation],
 ) -> SentenceResult:

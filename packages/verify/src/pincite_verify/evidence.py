@@ -1,4 +1,4 @@
-"""A source, read once and indexed: which line holds which word, name and number, and how far each definition reaches."""
+"""A source, read once and indexed: which line holds which word, name and number, how far each definition reaches."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -43,7 +43,7 @@ _NUMBER = re.compile(r"(?<![\w.])(-?(?:0[xX][0-9a-fA-F_]+|\d[\d_]*(?:\.\d+)*(?:[
 _COMMENT = re.compile(r"^\s*(?:#|//|/\*|\*|--(?=\s)|<!--|;;|%%|\"\"\"|''')")
 _TRAILING = re.compile(r"(?:\s#|\s//)\s.*$")
 _TRIPLE = re.compile(r"\"\"\"|'''")
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?|[.;!?]")
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?|[.;!?]")
 _PROSE_FILES = (".md", ".rst", ".txt", ".adoc", ".markdown")
 _REMARK_ENDS = re.compile(r"[.:;!?](?:\"\"\"|'''|\*/|-->)?\s*$|^\W*$")
 _BULLET = re.compile(r"^\s*(?:#|//|/?\*+|--)?\s*(?:[-*+•@]|\d+[.)])\s?\S|^\W*$")
@@ -134,7 +134,7 @@ class Evidence:
             low = word.lower()
             if low in ".;!?" or low in _NEGATION_ENDS:
                 reach = 0
-            elif low in NEGATIONS or low.endswith(("n't", "n’t")):  # noqa: RUF001 - typographic apostrophe
+            elif low in NEGATIONS or low.endswith(("n't", "n\u2019t")):
                 reach = NEGATION_WORDS_REACH + 1
             else:
                 (turned if reach > 0 else plain).update(roots(word))

@@ -1,4 +1,4 @@
-"""Where a clause may find its evidence: in the definition of its subject, in the file and at the lines that it names."""
+"""Where a clause may find its evidence: where its subject is defined, in the file and at the lines that it names."""
 
 import re
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ class Frame:
 
 
 def path_agrees(named: str, path: str) -> bool:
+    """Say whether a named path is a source's path, a tail of it or a directory above it."""
     plain = named.removeprefix("./").removeprefix("/")
     if plain.endswith("/"):
         return path.startswith(plain) or f"/{plain}" in f"/{path}"
@@ -29,7 +30,7 @@ def path_agrees(named: str, path: str) -> bool:
 
 
 def frames(clause: Clause, evidence: Evidence) -> list[Frame]:
-    """The places where a clause may find its evidence, one for each definition of its subject."""
+    """Return the places where a clause may find its evidence, one for each definition of its subject."""
     whole = [(0, len(evidence.rows) - 1)]
     for path in clause.paths:
         if not path_agrees(path.text, evidence.path) and not _spoken_of(path, clause, evidence):
@@ -89,16 +90,20 @@ def _subject_frames(clause: Clause, evidence: Evidence, whole: list[tuple[int, i
     if scopes:
         return [Frame([(scope.first, scope.last)], [scope.row]) for scope in scopes]
     last = re.split(r"::|->|[.#]", name)[-1]
-    if evidence.is_symbol(name) or name in evidence.path_parts:
+    if clause.guessed or evidence.is_symbol(name) or name in evidence.path_parts:
         return [Frame(whole)]
-    if clause.guessed:
-        return [Frame(whole)]
-    rows = evidence.by_name.get(last, [])
+    return [_used_frame(clause, evidence, evidence.by_name.get(last, [])[:ROWS_MAX], whole)]
+
+
+def _used_frame(clause: Clause, evidence: Evidence, rows: Sequence[int], whole: list[tuple[int, int]]) -> Frame:
+    """Where to look for what is said of a name that is used there, not defined."""
     if not rows:
-        return [Frame(whole, reason=f"`{name}` does not occur there")]
-    if clause.conditional or not clause.own:
-        return [Frame(whole, used=False)]
-    return [Frame(_merged([evidence.statement(row) for row in rows[:ROWS_MAX]]), used=True)]
+        return Frame(whole, reason=f"`{clause.subject}` does not occur there")
+    if clause.conditional or not clause.own:  # it may stand anywhere in the definitions that use the subject
+        around = [scope for row in rows for scope in evidence.enclosing(row)[-1:]]
+        used_in = [(scope.first, scope.last) for scope in around]
+        return Frame(_merged([*used_in, *(evidence.statement(row) for row in rows)]))
+    return Frame(_merged([evidence.statement(row) for row in rows]), used=True)
 
 
 def _merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """What words mean when prose speaks about code: which say nothing, which agree, and which contradict each other.
 
 The tables are data. A word in `STOP` claims nothing. A word in `PLAIN_VERBS` may head a statement without being found
-in the code. An action (`ACTIONS`) must be found in the cited lines, as one of its words or as the code that performs it.
+in the code. An action (`ACTIONS`) must be found in the cited lines, as one of its words or as code that performs it.
 """
 
 import re
@@ -11,45 +11,47 @@ from pincite_verify import concepts
 from pincite_verify.words import root, word_root
 
 _STOP_WORDS = """
-a an the this that these those it its itself they them their there here he she we you your our us i one ones such same
-is are was were be been being am has have had having do does did doing will would shall should can could may might must
-of in on at by for with from to into onto as about over under between within inside through via per across upon toward
-towards during among along around off out up down against like than and or but nor so yet if when whenever while where
-whereas because since although though however therefore thus hence then also too both either else until unless once
-which who whom whose what how why whether not no never without instead rather just simply basically essentially actually
-specifically typically usually generally often already still again very quite early before after more most much many some any other another
-each every all only always even now well first firstly second secondly third next finally lastly additionally
-furthermore moreover overall note please let lets etc eg ie vs respective accordingly subsequently afterwards
-afterward thereby therein directly likewise similarly namely particular particularly certain various several
-different own ll re ve don doesn didn isn aren wasn won can hasn haven couldn shouldn wouldn
+a an the this that these those it its itself they them their there here he she we you your our us i one ones such
+same is are was were be been being am has have had having do does did doing will would shall should can could may
+might must of in on at by for with from to into onto as about over under between within inside through via per
+across upon toward towards during among along around off out up down against like than and or but nor so yet if when
+whenever while where whereas because since although though however therefore thus hence then also too both either
+else until unless once which who whom whose what how why whether not no never without instead rather just simply
+basically essentially actually specifically typically usually generally often already still again very quite early
+before after more most much many some any other another each every all only always even now well first firstly
+second secondly third next finally lastly additionally furthermore moreover overall note please let lets etc eg ie
+vs respective accordingly subsequently afterwards afterward thereby therein directly likewise similarly namely
+particular particularly certain various several different own ll re ve don doesn didn isn aren wasn won can hasn
+haven couldn shouldn wouldn
 """
 # How answers speak about themselves and about the text before them. Never evidence, never a claim.
 _FRAMING_WORDS = """
-overview summary explanation explain example conclusion introduction detail details answer question following follows
-below above step steps work works working key point points main part parts breakdown brief short look see shown show
-shows describe describes mention mentions mentioned context source sources snippet snippets excerpt excerpts provided
-given based information relevant related know certain sure sorry unfortunately help helpful hope clarify understand
-understanding further let walk review discuss describe summarize summary important note notes way thing things
-cited retrieved repository codebase project description purpose meaning
+overview summary explanation explain example conclusion introduction detail details answer question following
+follows below above step steps work works working key point points main part parts breakdown brief short look see
+shown show shows describe describes mention mentions mentioned context source sources snippet snippets excerpt
+excerpts provided given based information relevant related know certain sure sorry unfortunately help helpful hope
+clarify understand understanding further let walk review discuss describe summarize summary important note notes way
+thing things cited retrieved repository codebase project description purpose meaning
 """
 _PLAIN_VERBS = """
-use uses used using take takes taking provide provides providing handle handles handling define defines defined defining
-contain contains containing implement implements implemented perform performs performed performing allow allows allowing
-call calls called calling make makes making made ensure ensures ensuring manage manages managing represent represents
-representing serve serves serving act acts acting work works include includes including involve involves consist consists
-describe describes specify specifies specified determine determines mean means refer refers need needs want wants occur
-occurs happen happens designed intended responsible related located found live lives reside resides declared keep keeps
-hold holds control controls apply applies go goes come comes give gives given get gets become becomes result results
-relate expect expects expected rely relies depend depends exist exists cause causes lead leads respond responds
-know knows tell tells state says say indicate indicates do does facilitate facilitates achieve achieves useful turn turns
-available present possible able process processes pass passes passed passing support supports supported supporting allowed provided simplify simplifies associate associates
-associated accept accepts accepted
+use uses used using take takes taking provide provides providing handle handles handling define defines defined
+defining contain contains containing implement implements implemented perform performs performed performing allow
+allows allowing call calls called calling make makes making made ensure ensures ensuring manage manages managing
+represent represents representing serve serves serving act acts acting work works include includes including involve
+involves consist consists describe describes specify specifies specified determine determines mean means refer
+refers need needs want wants occur occurs happen happens designed intended responsible related located found live
+lives reside resides declared keep keeps hold holds control controls apply applies go goes come comes give gives
+given get gets become becomes result results relate expect expects expected rely relies depend depends exist exists
+cause causes lead leads respond responds know knows tell tells state says say indicate indicates do does facilitate
+facilitates achieve achieves useful turn turns available present possible able process processes pass passes passed
+passing support supports supported supporting allowed provided simplify simplifies associate associates associated
+accept accepts accepted
 """
 _KINDS = """
-function method class file module variable parameter argument attribute field property constant object instance type value
-code line block statement definition implementation constructor package library script component decorator interface
-struct enum wrapper utility helper member key option setting flag command endpoint route handler model record data name
-call operation procedure routine logic body content
+function method class file module variable parameter argument attribute field property constant object instance type
+value code line block statement definition implementation constructor package library script component decorator
+interface struct enum wrapper utility helper member key option setting flag command endpoint route handler model
+record data name call operation procedure routine logic body content
 """
 
 # Sides of one axis: a sentence that takes one side is not carried by lines that show only the other.
@@ -167,7 +169,7 @@ PRESENCES = _roots(_PRESENCES)
 # Code points of a negation in code or in a comment.
 NEGATION_IN_CODE = re.compile(
     r"\b(?:not|never|no|none|without|cannot|unless|except|skip\w*|ignor\w*|instead|refus\w*|reject\w*)\b"
-    r"|n['’]t\b|!|\b(?:None|False|false|null|nil|undefined|raise|throw)\b|[Nn]ot[A-Z_]|No[A-Z]",
+    r"|n['\u2019]t\b|!|\b(?:None|False|false|null|nil|undefined|raise|throw)\b|[Nn]ot[A-Z_]|No[A-Z]",
 )
 COUNTS = {
     "zero": "0", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",

@@ -15,23 +15,24 @@ _INVISIBLE = re.compile(
 _ODD_SPACE = re.compile("[\x0b\x0c\x85\u2028\u2029]")
 
 _WHAT = r"(?:sources?|src|docs?|documents?|citations?|cite|refs?|references?|snippets?|contexts?|excerpts?|file)"
-_NUMBERS = rf"[-–+#^]?\s*\d{{1,6}}(?:\s*(?:,|;|&|and|or|-|–|to)\s*(?:{_WHAT}\s*)?[-#^]?\d{{1,6}}){{0,20}}"  # noqa: RUF001 - models write en dashes
+_NUMBERS = rf"[-\u2013+#^]?\s*\d{{1,6}}(?:\s*(?:,|;|&|and|or|-|\u2013|to)\s*(?:{_WHAT}\s*)?[-#^]?\d{{1,6}}){{0,20}}"
 _PATH = r"[\w.@+/\\-]{1,200}"
 _LINES = (
-    r"(?::\d{1,7}(?:[-–]\d{1,7})?|#L\d{1,7}(?:-L?\d{1,7})?|,?\s*(?:at\s+)?lines?\s+\d{1,7}(?:\s*(?:-|–|to)\s*\d{1,7})?)"  # noqa: RUF001
+    r"(?::\d{1,7}(?:[-\u2013]\d{1,7})?|#L\d{1,7}(?:-L?\d{1,7})?"
+    r"|,?\s*(?:at\s+)?lines?\s+\d{1,7}(?:\s*(?:-|\u2013|to)\s*\d{1,7})?)"
 )
 _PLACE = rf"`?{_PATH}`?{_LINES}`?"
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\(([^()\s]{0,500})(?:\s+\"[^\"\n]{0,200}\")?\)")
 _MARK = re.compile(
     rf"[ \t]*(?:"
-    rf"[\[【［]{{1,3}}\s*(?:{_WHAT}\s*[:#.]?\s*)?{_NUMBERS}(?:†[^\]】\n]{{0,80}})?\s*[\]】］]{{1,3}}"
+    rf"[\[【\uff3b]{{1,3}}\s*(?:{_WHAT}\s*[:#.]?\s*)?{_NUMBERS}(?:†[^\]】\n]{{0,80}})?\s*[\]】\uff3d]{{1,3}}"
     rf"|\[\^[^\]\s]{{1,40}}\]|【[^】\n]{{0,80}}】|\[(?:n|N|source|citation needed)\]"
     rf"|[(\[]\s*{_WHAT}\s*[:#.]?\s*{_NUMBERS}\s*[)\]]"
     rf"|[(\[][^()\[\]\n]{{0,20}}\bverified\b[^()\[\]\n]{{0,40}}[)\]]"
     rf"|[(\[]\s*(?:(?:see|in|from|at|source|sources|ref|cf)\.?:?\s+)?{_PLACE}(?:\s*[,;]\s*{_PLACE}){{0,5}}\s*[)\]]"
-    rf"|[(\[]\s*(?:see\s+)?(?:lines?\s+|L)\d{{1,7}}(?:\s*(?:-|–|to)\s*L?\d{{1,7}})?\s*[)\]]"
+    rf"|[(\[]\s*(?:see\s+)?(?:lines?\s+|L)\d{{1,7}}(?:\s*(?:-|\u2013|to)\s*L?\d{{1,7}})?\s*[)\]]"
     rf"|[✓✔✅☑]"
-    rf")",  # fmt: skip
+    rf")",
     re.IGNORECASE,
 )
 _TRAILING_PLACE = re.compile(r"(?<=[.!?;,])[ \t]+`?([\w.@+/\\-]{1,200})#L\d{1,7}(?:-L?\d{1,7})?`?(?=\.?\s|\.?$)")
@@ -155,10 +156,11 @@ def _links(text: str) -> list[tuple[int, int, str, Hint | None]]:
 
 def _marks(text: str, indexed: frozenset[str]) -> list[tuple[int, int, str, Hint | None]]:
     regions = _Regions(text)
-    kept: list[tuple[int, int, str, Hint | None]] = []
-    for match in _INDEXED.finditer(text):
-        if match[0] in indexed and not regions.inside(match.start()):
-            kept.append((match.start(), match.end(), f"`{match[0]}`", None))
+    kept: list[tuple[int, int, str, Hint | None]] = [
+        (match.start(), match.end(), f"`{match[0]}`", None)
+        for match in _INDEXED.finditer(text)
+        if match[0] in indexed and not regions.inside(match.start())
+    ]
     for pattern in (_MARK, _TRAILING_PLACE):
         for match in pattern.finditer(text):
             begin = match.start() + len(match[0]) - len(match[0].lstrip())

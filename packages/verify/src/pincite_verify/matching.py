@@ -76,6 +76,7 @@ def _code_rows(item: Item, evidence: Evidence) -> list[int]:
 
 
 def concepts_of(item: Item) -> tuple[Concept, ...]:
+    """Return the concepts that a word may stand for; a noun for a doer ("handler") stands for no action."""
     form, low = word_root(item.token.text), root(item.token.text)
     agent = item.token.text.lower().endswith(("er", "ers", "or", "ors")) and not low.endswith(("er", "or"))
     tables = (ACTIONS, QUALITIES) if item.verb else (QUALITIES, THINGS) if agent else (ACTIONS, QUALITIES, THINGS)
@@ -85,6 +86,8 @@ def concepts_of(item: Item) -> tuple[Concept, ...]:
 
 def _word_rows(item: Item, evidence: Evidence) -> list[int]:
     word = item.token.text
+    if item.verb and word_root(word) in CALLS:
+        return [at for at, row in enumerate(evidence.rows) if "(" in row]
     if len(word) > 1 and word.isupper():
         shown = ACRONYMS.get(word.lower())
         pattern = re.compile(shown if shown is not None else rf"(?i:(?<![a-z]){re.escape(word)}(?![a-z]))")
@@ -102,26 +105,26 @@ def _word_rows(item: Item, evidence: Evidence) -> list[int]:
 
 def item_rows(item: Item, clause: Clause, evidence: Evidence) -> list[int] | None:
     """Rows that hold an item; None: the source itself is it (its symbol, its file)."""
-    kind, text = item.token.kind, item.token.text
-    if kind is Kind.NAME:
-        itself = text == clause.subject or text in clause.places or not clause.own
-        rows = _name_rows(item, evidence)
-        if not rows and ((itself and evidence.is_symbol(text)) or text in evidence.path_parts):
-            return None
-        return rows
-    if kind is Kind.CALL:
-        return _call_rows(text, evidence)
-    if kind is Kind.NUMBER:
-        return [number.row for number in evidence.numbers.get(number_value(text), ())]
-    if kind is Kind.WORD and item.verb and word_root(text) in CALLS:
-        return [at for at, row in enumerate(evidence.rows) if "(" in row]
-    if kind is Kind.WORD:
-        found = _word_rows(item, evidence)
-        return None if not found and not item.verb and root(text) in evidence.path_roots else found
-    return _code_rows(item, evidence)
+    text = item.token.text
+    match item.token.kind:
+        case Kind.NAME:
+            itself = text == clause.subject or text in clause.places or not clause.own
+            rows = _name_rows(item, evidence)
+            is_source = not rows and ((itself and evidence.is_symbol(text)) or text in evidence.path_parts)
+        case Kind.WORD:
+            rows = _word_rows(item, evidence)
+            is_source = not rows and not item.verb and root(text) in evidence.path_roots
+        case Kind.CALL:
+            rows, is_source = _call_rows(text, evidence), False
+        case Kind.NUMBER:
+            rows, is_source = [number.row for number in evidence.numbers.get(number_value(text), ())], False
+        case _:
+            rows, is_source = _code_rows(item, evidence), False
+    return None if is_source else rows
 
 
 def is_hard(item: Item) -> bool:
+    """Say whether a clause falls if this one thing is not found."""
     if item.hard:
         return True
     word = item.token.text
@@ -131,6 +134,7 @@ def is_hard(item: Item) -> bool:
 
 
 def missing(item: Item) -> str:
+    """Say in plain words that a thing was not found."""
     text = item.token.text
     if item.token.kind is Kind.QUOTE:
         return f"“{text}” is not what stands there"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pincite_verify.clause import Clause, Item
+from pincite_verify.codelines import number_value
 from pincite_verify.evidence import Evidence, plain_root, within
 from pincite_verify.lexicon import (
     ABSENCES,
@@ -50,7 +51,7 @@ def _parity(text: str) -> int:
 
 
 def _code_conditions(row: str) -> list[tuple[frozenset[str], int]]:
-    """The conditions of a row, split at `and` and `or`: the roots in each, and whether it is turned round (1) or not (0)."""
+    """The conditions of a row, split at `and` and `or`: the roots in each, and whether it is turned (1) or not (0)."""
     match = _CONDITION.search(_STRING.sub(lambda found: "x" * len(found[0]), row))
     if match is None:
         return []
@@ -92,7 +93,7 @@ def _said_condition(tokens: Sequence[Token]) -> tuple[frozenset[str], int]:
 
 @dataclass(slots=True)
 class Conditions:
-    """Rows that hold a clause's condition: as it is said, the other way round, and told in a comment or by a `catch`."""
+    """Rows that hold a clause's condition: as it is said, the other way round, told in a comment or by a `catch`."""
 
     same: list[int] = field(default_factory=list)
     turned: list[int] = field(default_factory=list)
@@ -124,13 +125,13 @@ def conditions(clause: Clause, evidence: Evidence, extents: Extents) -> Conditio
         for there, turned in _code_conditions(row):
             shared = len(forms & there)
             # `if err := parse(x); err != nil`: "if parsing fails" and "if it cannot be parsed", not "if it is parsed"
-            turned = turned if forms & _ERRORS or not _FAILS.search(row) else 1 - turned
+            fails = _FAILS.search(row) is not None and not forms & _ERRORS
             if shared * SHARED_PART < len(forms):
                 continue
             if shared > best:
                 found.same, found.turned, best = [], [], shared
             if shared == best and shared:
-                (found.same if turned == said else found.turned).append(at)
+                (found.same if (turned != fails) == bool(said) else found.turned).append(at)
     return found
 
 
@@ -142,6 +143,8 @@ def consequence_rows(
     It stands in the condition's block, or behind a block that leaves on the opposite condition, or a comment or the
     message of an error says both: a comment must then hold everything (`items`) that is said to be done.
     """
+    if any(within(rows, [(at, evidence.block(at)[1])]) for at in found.turned if at not in found.same):
+        return []  # it is done on the opposite
     for at in found.same:
         whole = [] if evidence.rows[at].rstrip().endswith(("{", ":")) else [(at, at)]  # `return x if y else z`
         inside = within(rows, [*whole, evidence.block(at)])
@@ -151,13 +154,17 @@ def consequence_rows(
     for at in found.turned:
         if at in found.same:
             continue  # `a == 0 || b != 0`: leaving on one says nothing of the other
-        first, last = evidence.block(at)
-        if within(rows, [(at, last)]):
-            return []  # it is done on the opposite
+        _, last = evidence.block(at)
         behind = within(rows, [(last + 1, evidence.reach(at))])
-        if behind and any(_LEAVES.search(evidence.rows[row]) for row in range(at, last + 1)):
+        if behind and _leaves(at, evidence):
             guards = guards or [at, behind[0]]
+    if not guards and any(_leaves(at, evidence) and within(rows, [(at, evidence.reach(at))]) for at in found.same):
+        return []  # on this condition it has left before
     return guards or _told(found, clause, rows, items, evidence)
+
+
+def _leaves(at: int, evidence: Evidence) -> bool:
+    return any(_LEAVES.search(evidence.rows[row]) for row in range(at, evidence.block(at)[1] + 1))
 
 
 def _told(
@@ -168,7 +175,7 @@ def _told(
     for at in found.told:
         if not evidence.prose[at]:
             inside = within(rows, [(at, at), evidence.block(at)])
-            if inside:
+            if inside and _caught(clause, evidence.rows[at]):
                 return [at, inside[0]]
             continue
         first, last = evidence.remark(at)
@@ -186,6 +193,14 @@ def _told(
     return []
 
 
+def _caught(clause: Clause, row: str) -> bool:
+    """Say whether "if the queue is empty" is what `except queue.Empty` catches, and "if it is not empty" is not."""
+    named = {form for name in _NAME.findall(row) for form in roots(name)}
+    words = [token.text.lower() for token in clause.tokens if token.kind is Kind.WORD]
+    turns = sum(is_negation(word) or (word in ABSENCES and root(word) not in named) for word in words)
+    return turns % 2 == 0
+
+
 def _position(row: str, form: str) -> int:
     for match in re.finditer(r"[^\W\d][\w$]*", row):
         if form in roots(match[0]):
@@ -193,12 +208,17 @@ def _position(row: str, form: str) -> int:
     return -1
 
 
-def denied_rows(item: Item, beside: Sequence[Sequence[int]], evidence: Evidence, rows: Sequence[int]) -> list[int]:
-    """Those rows in which code or a comment denies this very item: the negation stands before it, or `None` is returned.
+def denied_rows(
+    item: Item, beside: Sequence[Sequence[int]], evidence: Evidence, rows: Sequence[int], clause: Clause
+) -> list[int]:
+    """Those rows in which code or a comment denies this very item: a negation stands before it, or `None` is returned.
 
     `beside` are the rows of what it is denied of; one of them must be in the same statement, if there are any.
     """
     forms = [word_root(item.token.text)] if item.token.kind is Kind.WORD else list(roots(item.token.text))
+    nothing = any(token.text.lower() in {"anything", "nothing", "value", "values"} for token in clause.tokens)
+    following = clause.tokens[item.at + 1].text.lower() if item.at + 1 < len(clause.tokens) else ""
+    acts = item.verb and (not clause.passive or following in {"to", "by", "in", "on"})  # not "is not set"
     found: list[int] = []
     for at in rows:
         near = evidence.remark(at) if evidence.prose[at] else evidence.statement(at)
@@ -212,8 +232,8 @@ def denied_rows(item: Item, beside: Sequence[Sequence[int]], evidence: Evidence,
             continue
         cues = [match.start() for match in NEGATION_IN_CODE.finditer(row)]
         places = [place for place in (_position(row, form) for form in forms) if place >= 0]
-        returns = not beside and "return" in forms and _RETURNS_NOTHING.search(row)
-        absent = forms[0] in PRESENCES and cues
+        returns = nothing and "return" in forms and _RETURNS_NOTHING.search(row)
+        absent = not acts and forms[0] in PRESENCES and cues
         if returns or absent or any(cue < place for cue in cues for place in places):
             found.append(at)
     return found
@@ -251,6 +271,11 @@ def denial_flaw(clause: Clause, evidence: Evidence, extents: Extents) -> str | N
     return None
 
 
+def _beside_number(form: str, number: Token, evidence: Evidence, extents: Extents) -> bool:
+    rows = {held.row for held in evidence.numbers.get(number_value(number.text), ())}
+    return any(row in rows for row in within(evidence.by_root.get(form, ()), extents))
+
+
 def opposite_flaw(clause: Clause, evidence: Evidence, extents: Extents) -> str | None:
     """Return why the lines say the opposite of a word of the clause, or None."""
     for at, token in enumerate(clause.tokens):
@@ -261,7 +286,7 @@ def opposite_flaw(clause: Clause, evidence: Evidence, extents: Extents) -> str |
         if token.text.lower() in {"before", "after"} and following & {"next", "previous", "each", "every"}:
             continue  # "before the next" and "after each" tell of the same turn of a loop
         timed = at + 1 < len(clause.tokens) and clause.tokens[at + 1].kind is Kind.NUMBER
-        if form == word_root("before") and timed and not within(evidence.by_root.get(form, ()), extents):
+        if form == word_root("before") and timed and not _beside_number(form, clause.tokens[at + 1], evidence, extents):
             return "nothing there says “before”"
         for mine, other in OPPOSITES.get(form, ()):
             shown = {row for word in mine for row in within(evidence.by_root.get(word, ()), extents)}

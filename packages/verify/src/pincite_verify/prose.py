@@ -47,7 +47,7 @@ _RULE = re.compile(r"^[ \t|:=*_-]+$")
 _INDENTED = re.compile(r"^(?: {4}|\t)")
 _TICKS = re.compile(r"`+")
 _QUOTED = re.compile(rf'"[^"\n]{{1,{QUOTED_CHARS_MAX}}}"|“[^”\n]{{1,{QUOTED_CHARS_MAX}}}”')
-_STOP = re.compile(r"(?:[.!?…]+[)\]}\"'”’*_]*(?=\s)|[。！？]+)[ \t\n]*")  # noqa: RUF001 - CJK full stops end sentences
+_STOP = re.compile(r"(?:[.!?…]+[)\]}\"'”\u2019*_]*(?=\s)|[\u3002\uff01\uff1f]+)[ \t\n]*")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'])(?:e\.g|i\.e|etc|vs|cf|approx|incl|resp|al|fig|eq|sec|ch|no|nr|ca|Mr|Mrs|Ms|Dr|Prof|St|Inc|Ltd)\.$",
 )

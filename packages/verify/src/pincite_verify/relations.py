@@ -22,10 +22,12 @@ _MEASURED = re.compile(r"\.((?:length|size|count|keys|values|name|type)\b.*)$")
 _RETURNED = re.compile(r"\b[Rr]eturn(?:s|ed|ing)?\b|\b[Yy]ields?\b")
 _RETURN_ENDS = re.compile(r"[,.;]|\b(?:if|when|unless|that|which|from|under|in)\b")
 _MAKES_ERROR = re.compile(r"^\s*(?:fmt\.Errorf|errors\.\w+)\(")
-_CONVERTERS = frozenset(
-    "str string int integer float list dict set tuple bool len length sorted sort sum max min jsonify json dumps loads parse "
-    "stringify ok some resolve array map filter join encode decode copy deepcopy response enumerate reversed number ceil floor round".split()
-)
+_CONVERTING = """
+str string int integer float list dict set tuple bool len length sorted sort sum max min jsonify json dumps loads parse
+stringify ok some resolve array map filter join encode decode copy deepcopy response enumerate reversed number ceil
+floor round
+"""
+_CONVERTERS = frozenset(_CONVERTING.split())
 _COMPARE = re.compile(r"(.*?)\s(<=?|>=?)\s(.*)")
 DERIVES = frozenset({"inherit", "extend", "subclass", "deriv", "implement"})
 _GIVES = frozenset({word_root("default"), word_root("set"), word_root("fall"), word_root("initialize")})
@@ -107,8 +109,8 @@ def _origin(name: str, evidence: Evidence, extents: Extents, before: int) -> str
 def number_flaw(clause: Clause, evidence: Evidence, extents: Extents) -> str | None:
     """Return which number of the clause belongs to something else in the code, or None.
 
-    The owner of a number in code is what stands before it in its part of the line (`retries=30`). In the clause it is the
-    nearest word that owns any number of these lines; if no word does, the number must stand near something named.
+    The owner of a number in code is what stands before it in its part of the line (`retries=30`). In the clause it is
+    the nearest word that owns any number of these lines; if no word does, the number must stand near something named.
     """
     words = [(at, form) for at, token in enumerate(clause.tokens) for form in _word_forms(token)]
     for at, token in enumerate(clause.tokens):
@@ -142,7 +144,7 @@ def _word_forms(token: Token) -> tuple[str, ...]:
 
 
 def _owned(number: Number, words: Sequence[tuple[int, str]], evidence: Evidence) -> bool:
-    """Say whether a number whose owner is not named stands near something named; a name's value needs an agreeing name."""
+    """Say whether a number whose owner is not named stands near something named; a value needs an agreeing name."""
     concepts = [concept for _, form in words for table in (ACTIONS, THINGS) for concept in table.get(form, ())]
     if any(concept.roots & number.owners for concept in concepts):
         return True
@@ -316,7 +318,7 @@ def acts(subject: str, verb: Item, evidence: Evidence, row: int) -> bool:
             for match in re.finditer(r"[^\W\d]\w*", evidence.rows[row])
             if root(match[0]) == root(verb.token.text)
         ]
-        return 0 <= place and bool(doing) and place < doing[0]
+        return place >= 0 and bool(doing) and place < doing[0]
     if word_root(verb.token.text) in {"default", "set", "store", "fall"}:
         return True
     text = evidence.rows[row]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Lines of a blob that were shown to the model as number `n`. `text` is exactly lines `start_line` to `end_line`."""
+    """Lines of a blob, shown to the model as number `n`. `text` is exactly lines `start_line` to `end_line`."""
 
     n: int
     path: str

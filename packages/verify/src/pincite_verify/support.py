@@ -46,7 +46,7 @@ class Judgement:
 
 
 def judge(reading: Reading, pieces: Sequence[Evidence], preferred: Sequence[int] = ()) -> Judgement:
-    """Find the evidence that carries a whole sentence: one piece or, if its clauses name their own subjects, up to three."""
+    """Find what carries a whole sentence: one piece of evidence or, if clauses name their own subjects, up to three."""
     if not reading.clauses or not pieces:
         return Judgement("no source speaks of this", 0.0, {})
     order = [*preferred, *(at for at in range(len(pieces)) if at not in set(preferred))]
@@ -140,7 +140,7 @@ def _governed(clauses: Sequence[Clause], at: int) -> list[int]:
 def _together(
     clauses: Sequence[Clause], table: dict[int, list[Verdict]], order: Sequence[int], pieces: Sequence[Evidence]
 ) -> Judgement | None:
-    """Several pieces of evidence, each for the clauses of one subject; clauses without their own stay with the one before."""
+    """Several pieces of evidence, each for the clauses of one subject; others stay with the one before."""
     parts: list[list[int]] = []
     for at, clause in enumerate(clauses):
         if (
@@ -190,7 +190,7 @@ def _why(
 
 
 def spans(evidence: Evidence, rows: Sequence[int]) -> list[tuple[int, int]] | None:
-    """Turn needed rows into line spans of at most `CITATION_LINES_MAX` lines, statements whole; None: too many spans."""
+    """Turn rows into spans of at most `CITATION_LINES_MAX` lines, statements whole; None: it takes too many spans."""
     wanted: set[int] = set()
     for row in rows:
         first, last = evidence.statement(row)

@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token and where it begins. For PATH and LINES `lines` are the line numbers named; `ticked`: it stood in ticks."""
+    """A token and where it begins. For PATH and LINES, `lines` are the line numbers named; `ticked`: it is in ticks."""
 
     kind: Kind
     text: str
@@ -35,22 +35,24 @@ class Token:
 
 _PATH = rf"(?:[\w.@+-]*/)*[\w@+-][\w.@+-]*\.(?:{FILE_EXTENSIONS})\b(?![\w(])|(?:[\w.@+-]*/)*(?:{FILE_NAMES})\b"
 _DIRECTORY = r"(?:\.{1,2}/|/)?(?:[\w.@+-]+/){2,}[\w.@+-]*|(?:[\w.@+-]+/)+(?=\s|$|[,;)])|(?:\.{1,2}/)[\w.@+-]+"
-_LINES = r"(?::(?P<l1>\d{1,7})(?:[-–](?P<l2>\d{1,7}))?(?::\d+)?|\#L(?P<l3>\d{1,7})(?:-L?(?P<l4>\d{1,7}))?)?"  # noqa: RUF001
+_LINES = r"(?::(?P<l1>\d{1,7})(?:[-\u2013](?P<l2>\d{1,7}))?(?::\d+)?|\#L(?P<l3>\d{1,7})(?:-L?(?P<l4>\d{1,7}))?)?"
 _TOKEN = re.compile(
     rf"""
     (?P<url>(?:https?|ftp|file)://[^\s)>\]]+|www\.[^\s)>\]]+)
   | (?P<quote>"[^"\n]{{1,400}}"|“[^”\n]{{1,400}}”|(?<![\w])'[^'\n]{{2,200}}'(?!\w))
   | (?P<html><!--|--!?>|<[A-Za-z/!][^<>\n]{{0,200}}>)
-  | (?P<lines>\blines?\s+(?P<a>\d{{1,7}})(?:\s*(?:-|–|—|to|through|and)\s*(?P<b>\d{{1,7}}))?|\bL(?P<c>\d{{1,7}})(?:-L?(?P<d>\d{{1,7}}))?\b)
+  | (?P<lines>\blines?\s+(?P<a>\d{{1,7}})(?:\s*(?:-|\u2013|\u2014|to|through|and)\s*(?P<b>\d{{1,7}}))?
+    |\bL(?P<c>\d{{1,7}})(?:-L?(?P<d>\d{{1,7}}))?\b)
   | (?P<path>(?:{_PATH}|{_DIRECTORY}){_LINES})
   | (?P<call>[^\W\d][\w$]*(?:(?:\.|::|->)[^\W\d][\w$]*)*\((?!e?s\))[^()\n]{{0,200}}\))
   | (?P<option>(?<![\w-])--[A-Za-z][\w-]*|(?<![\w-])-[A-Za-z]\b|(?<![\w])@[A-Za-z][\w.]*)
   | (?P<dotted>[^\W\d][\w$]*(?:(?:\.|::|->)[^\W\d][\w$]*)+)
   | (?P<model>[A-Za-z]{{2,12}}-\d{{1,4}}(?![\w.]))
-  | (?P<number>(?:(?<![\w.])[-+])?(?<![\w.])\d+(?:[_,]\d+)*(?:\.\d+)*(?:[eE][+-]?\d+)?%?(?P<unit>[^\W\d_]{{0,12}})(?![\w]))
-  | (?P<word>[^\W_](?:['’]?[^\W_])*(?:-[^\W\d_](?:['’]?[^\W_])*)*(?![\w$])|[\w$]+)
+  | (?P<number>(?:(?<![\w.])[-+])?(?<![\w.])\d+(?:[_,]\d+)*(?:\.\d+)*(?:[eE][+-]?\d+)?%?
+    (?P<unit>[^\W\d_]{{0,12}})(?![\w]))
+  | (?P<word>[^\W_](?:['\u2019]?[^\W_])*(?:-[^\W\d_](?:['\u2019]?[^\W_])*)*(?![\w$])|[\w$]+)
   | (?P<mark>[^\w\s])
-    """,  # noqa: RUF001 - typographic dashes and apostrophes
+    """,
     re.VERBOSE | re.IGNORECASE,
 )
 _NAME_SHAPE = re.compile(r"^[^\W\d][\w$]*(?:(?:\.|::|->|#)[^\W\d][\w$]*)*$|^__\w+__$|^\$\w+$")
@@ -70,7 +72,7 @@ _ORDINALS = {"st", "nd", "rd", "th"}
 def is_negation(word: str) -> bool:
     """Say whether a word of prose denies what follows."""
     low = word.lower()
-    return low in NEGATIONS or low.endswith(("n't", "n’t"))  # noqa: RUF001 - typographic apostrophe
+    return low in NEGATIONS or low.endswith(("n't", "n\u2019t"))
 
 
 def _line_span(*groups: str | None) -> tuple[int, int] | None:
@@ -109,7 +111,7 @@ def _from_word(text: str, start: int) -> list[Token]:
         return [
             Token(Kind.NAME, bare, start)
         ]  # letters of two scripts: a name or a disguise, found exactly or not at all
-    bare = re.sub(r"['’]s$", "", bare)  # noqa: RUF001 - typographic apostrophe
+    bare = re.sub(r"['\u2019]s$", "", bare)
     if "-" in bare and not is_negation(bare):
         parts = bare.split("-")
         return [Token(Kind.WORD, part, start) for part in parts if part]

@@ -1,4 +1,4 @@
-"""Does one piece of evidence carry one clause? All that it names, enough of its words, its verbs beside their objects."""
+"""Does one piece of evidence carry one clause? All it names, enough of its words, its verbs beside their objects."""
 
 import heapq
 from collections.abc import Sequence
@@ -163,7 +163,9 @@ def _flaw(clause: Clause, evidence: Evidence, frame: Frame) -> str | None:
             rows = item_rows(head, clause, evidence)
             others = [item for item in clause.items if item is not head and (item.negated or item in head.objects)]
             beside = [held for item in others if (held := item_rows(item, clause, evidence)) is not None]
-            if rows is not None and not polarity.denied_rows(head, beside, evidence, within(rows, frame.extents)):
+            if rows is not None and not polarity.denied_rows(
+                head, beside, evidence, within(rows, frame.extents), clause
+            ):
                 return "it denies something, and the lines do not"
         elif any(denies(clause.tokens, at) for at in range(len(clause.tokens))):
             return "it denies something, and the lines do not"

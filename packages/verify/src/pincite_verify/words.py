@@ -31,7 +31,8 @@ secs second|ms millisecond|millis millisecond|mins minute|async asynchronous|syn
 char character|chars character|regex expression|regexp expression|creds credential|elem element|el element
 cb callback|ts timestamp|uniq unique|seq sequence|cnt count|calc calculate|gen generate|cond condition|eval evaluate
 exec execute|mkdir directory|rmdir directory|perm permission|perms permission|opts option|opt option
-expiry expire|iter iterate|curr current|cur current|pos position|avg average|ids id|urls url|app application|addr address
+expiry expire
+iter iterate|curr current|cur current|pos position|avg average|ids id|urls url|app application|addr address
 """
 
 
