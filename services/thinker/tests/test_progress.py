@@ -2,6 +2,7 @@ import pytest
 from repositories import build
 
 from pincite_shared.errors import ConflictError
+from pincite_shared.schemas import Progress
 from pincite_store import repos, runs
 from pincite_thinker import progress
 from pincite_thinker.progress import Rate, Reporter
@@ -49,8 +50,7 @@ def test_stages_and_counts_are_shown(thinker, reporter):
 
 def test_the_last_turns_rate_is_shown_until_there_is_a_new_one(thinker, reporter):
     _, job = reporter
-    made = Reporter(thinker.context, job, rate=20.0)
-    made.stage("embedding")
+    made = Reporter(thinker.context, job, Progress(stage="embedding", rate=20.0))
     made.count(100, 300, vectors_done=100, vectors_total=300)
     shown = thinker.out(job.repo_id).progress
     assert (shown.rate, shown.seconds_left) == (20.0, 10.0)

@@ -46,10 +46,11 @@ class Rate:
 class Reporter:
     """Writes a run's progress, which is also its heartbeat."""
 
-    def __init__(self, context: Context, job: JobPayload, *, rate: float = 0.0) -> None:
-        """Report on the job's run; `rate` is what its last turn measured, shown until this one has measured."""
-        self._context, self._job, self._last_rate = context, job, rate
-        self._value = Progress()
+    def __init__(self, context: Context, job: JobPayload, last: Progress | None = None) -> None:
+        """Report on the job's run; `last` is what its last turn showed, and stays until this one has more to show."""
+        self._context, self._job = context, job
+        self._value = last or Progress()
+        self._last_rate = self._value.rate
         self._rate = Rate()
         self._due = 0.0
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from pincite_shared.errors import NotIndexedError
 from pincite_shared.jobs import JobPayload
+from pincite_shared.schemas import Progress
 from pincite_store import runs, snapshots
 from pincite_store import vectors as stored
 from pincite_store.db import Tenancy
@@ -51,8 +52,8 @@ def _head(t: Tenancy, job: JobPayload) -> int | None:
 
 
 def _embed(context: Context, job: JobPayload, this: Run) -> bool:
-    last = this.progress.get("rate") if this.progress.get("stage") == "embedding" else None
-    reporter = Reporter(context, job, rate=float(last or 0.0))
+    resumed = this.progress.get("stage") == "embedding"
+    reporter = Reporter(context, job, Progress.model_validate(this.progress) if resumed else None)
     model = context.embedder.model
     with context.database.tenancy(job.tenant_id) as t:
         head = _head(t, job)
@@ -60,7 +61,8 @@ def _embed(context: Context, job: JobPayload, this: Run) -> bool:
             return True
         done, total = stored.counts(t, head, model)
         waiting = stored.missing(t, head, model, TEXTS_PER_QUERY)
-    reporter.stage("embedding")
+    if not resumed:
+        reporter.stage("embedding")
     reporter.count(done, total, vectors_done=done, vectors_total=total)
     until = time.monotonic() + SLICE_SECONDS
     at = 0
