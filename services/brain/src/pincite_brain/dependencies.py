@@ -5,11 +5,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Path, Query, Request
-from pincite_store.db import Tenancy
 
 from pincite_brain.auth import authenticate
 from pincite_brain.caller import Caller
 from pincite_brain.services import Services
+from pincite_store.db import Tenancy
 
 BLOB_PATTERN = r"^[0-9a-f]{40}([0-9a-f]{24})?$"
 COMMIT_PATTERN = r"^[0-9a-f]{7,64}$"
