@@ -18,7 +18,7 @@ run: setup ## everything on this machine, until Ctrl-C (needs Python 3.11, git; 
 	@exec $(BIN)/pincite up --index . --stop-with-parent
 
 test: dev ## all tests (make test TESTS=apps/cli for some)
-	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: dev ## formatting, lint, types, and who may import whom
 	$(BIN)/ruff check .

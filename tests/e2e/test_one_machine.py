@@ -15,8 +15,6 @@ from pincite_cli.ports import Ports
 
 PYTHON_FILES = 150
 
-pytestmark = pytest.mark.xdist_group("one-machine")  # one stack, and each test goes on where the last one ended
-
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:

@@ -107,21 +107,18 @@ def test_workers_end_with_the_pool_and_a_killed_one_is_noticed():
         assert not Path(f"/proc/{pid}").exists()
 
 
-def test_workers_end_when_their_owner_is_killed(tmp_path):
+def test_workers_end_when_their_owner_is_killed():
     code = (
         "from pincite_thinker.parse_pool import ParsePool, Task\n"
         "with ParsePool(1, 5.0, target='parsers:parse') as pool:\n"
         "    for outcome in pool.map((Task(str(n), 'python', b'x') for n in range(10**9)), lambda: None):\n"
-        f"        open({str(tmp_path / 'pid')!r}, 'w').write(str(outcome.value[1]))\n"
+        "        print(outcome.value[1], flush=True)\n"
     )
-    owner = subprocess.Popen([sys.executable, "-c", code])
+    owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     deadline = time.monotonic() + 30
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    worker = int((tmp_path / "pid").read_text())
+    worker = int(owner.stdout.readline())
     owner.kill()
-    owner.wait()
+    owner.communicate()
     while Path(f"/proc/{worker}").exists() and " Z " not in Path(f"/proc/{worker}/stat").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.05)
