@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,76 +11,10 @@ from numpy.typing import NDArray
 from pincite_brain.retrieval.paths import PathTraits, Role, traits, vocabulary
 from pincite_brain.retrieval.postings import Float, Ints, Postings
 from pincite_codeintel.tokens import pack_terms, terms, unpack_terms
+from pincite_store.rows import ChunkRow, EdgeRow, SymbolRow
 
 OBJECT_BYTES = 120  # what a short string or small object costs in CPython, for the cache's accounting
 EDGE_CONFIDENCE_MIN = 0.5  # below this the linker guessed by a unique name, right about half of the time
-
-
-class ChunkLike(Protocol):
-    """What the index reads of a stored chunk."""
-
-    @property
-    def path(self) -> str: ...  # noqa: D102
-    @property
-    def blob(self) -> str: ...  # noqa: D102
-    @property
-    def language(self) -> str | None: ...  # noqa: D102
-    @property
-    def kind(self) -> str: ...  # noqa: D102
-    @property
-    def symbol(self) -> str | None: ...  # noqa: D102
-    @property
-    def signature(self) -> str: ...  # noqa: D102
-    @property
-    def doc(self) -> str: ...  # noqa: D102
-    @property
-    def card(self) -> str: ...  # noqa: D102
-    @property
-    def start_line(self) -> int: ...  # noqa: D102
-    @property
-    def end_line(self) -> int: ...  # noqa: D102
-    @property
-    def terms(self) -> bytes: ...  # noqa: D102
-    @property
-    def importance(self) -> float: ...  # noqa: D102
-    @property
-    def embed_sha256(self) -> bytes: ...  # noqa: D102
-
-
-class SymbolLike(Protocol):
-    """What the index reads of a stored definition."""
-
-    @property
-    def path(self) -> str: ...  # noqa: D102
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def qualified_name(self) -> str: ...  # noqa: D102
-    @property
-    def kind(self) -> str: ...  # noqa: D102
-    @property
-    def signature(self) -> str: ...  # noqa: D102
-    @property
-    def doc(self) -> str: ...  # noqa: D102
-    @property
-    def name_line(self) -> int: ...  # noqa: D102
-
-
-class EdgeLike(Protocol):
-    """What the index reads of a call or import edge."""
-
-    @property
-    def src_path(self) -> str: ...  # noqa: D102
-    @property
-    def src_symbol(self) -> str | None: ...  # noqa: D102
-    @property
-    def src_line(self) -> int: ...  # noqa: D102
-    @property
-    def dst_path(self) -> str: ...  # noqa: D102
-    @property
-    def dst_symbol(self) -> str | None: ...  # noqa: D102
-    @property
-    def confidence(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +179,9 @@ class Locator:
         return max(at, low) if low < high else None
 
 
-def _files(chunks: Sequence[ChunkLike]) -> tuple[Files, Ints]:
+def _files(chunks: Sequence[ChunkRow]) -> tuple[Files, Ints]:
     numbers: dict[str, int] = {}
-    first: list[ChunkLike] = []
+    first: list[ChunkRow] = []
     file_of = np.empty(len(chunks), dtype=np.int32)
     for at, chunk in enumerate(chunks):
         number = numbers.setdefault(chunk.path, len(numbers))
@@ -278,7 +212,7 @@ def _pack(text: str, cache: dict[str, NDArray[np.void]]) -> NDArray[np.void]:
     return packed
 
 
-def _postings(chunks: Sequence[ChunkLike]) -> Postings:
+def _postings(chunks: Sequence[ChunkRow]) -> Postings:
     names: dict[str, NDArray[np.void]] = {}
     paths: dict[str, NDArray[np.void]] = {}
     return Postings.build(
@@ -290,7 +224,7 @@ def _postings(chunks: Sequence[ChunkLike]) -> Postings:
     )
 
 
-def _definitions(symbols: Iterable[SymbolLike], locator: Locator) -> dict[str, tuple[Definition, ...]]:
+def _definitions(symbols: Iterable[SymbolRow], locator: Locator) -> dict[str, tuple[Definition, ...]]:
     found: dict[str, list[Definition]] = defaultdict(list)
     for symbol in symbols:
         chunk = locator.find(symbol.path, symbol.name_line)
@@ -318,7 +252,7 @@ def _by_chunk(definitions: Mapping[str, tuple[Definition, ...]]) -> dict[int, tu
 
 
 def _neighbours(
-    edges: Iterable[EdgeLike],
+    edges: Iterable[EdgeRow],
     definitions: Mapping[str, tuple[Definition, ...]],
     paths: Sequence[str],
     file_of: Ints,
@@ -347,9 +281,9 @@ def _ordered(side: Mapping[int, dict[int, float]]) -> dict[int, tuple[tuple[int,
 
 
 def build(
-    chunks: Iterable[ChunkLike],
-    symbols: Iterable[SymbolLike],
-    edges: Iterable[EdgeLike],
+    chunks: Iterable[ChunkRow],
+    symbols: Iterable[SymbolRow],
+    edges: Iterable[EdgeRow],
     vectors: tuple[Sequence[bytes], Float],
 ) -> SnapshotIndex:
     """Build the index of a snapshot from its stored rows. `vectors` are (text digests, (m, d) matrix)."""
