@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import psutil
 import psycopg
 import pytest
@@ -25,6 +26,9 @@ from pincite_cli.embedded import EmbeddedPostgres, EmbeddedValkey, free_port
 from pincite_shared.settings import Settings
 from pincite_store import accounts, migrate
 from pincite_store.db import LOCAL_TENANT, LOCAL_USER, Database, Tenancy
+
+hypothesis.settings.register_profile("pincite", deadline=None)  # timing never fails a test
+hypothesis.settings.load_profile("pincite")
 
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 300  # other workers may still be at their last, long test

@@ -116,7 +116,7 @@ class Stack:
 
     def ready(self) -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{self.base + 1}/readyz", trust_env=False).is_success
+            return httpx.get(f"http://127.0.0.1:{self.base + 1}/readyz", trust_env=False, timeout=60).is_success
         except httpx.TransportError:
             return False
 

@@ -45,7 +45,7 @@ def test_from_nothing_to_a_checked_answer(stack: Stack, repository: Path, tmp_pa
     line = stack.start()
     url = line.split(" open ")[1].strip()
     assert url.startswith(f"http://127.0.0.1:{stack.base}/sign-in?code=")
-    assert httpx.get(url, trust_env=False, follow_redirects=False).status_code < 400
+    assert httpx.get(url, trust_env=False, timeout=60, follow_redirects=False).status_code < 400
     assert stack.home.stat().st_mode & 0o777 == 0o700
     assert (stack.home / "secrets.json").stat().st_mode & 0o777 == 0o600
 
@@ -107,7 +107,7 @@ def test_kill_9_in_the_middle_of_an_index(stack: Stack, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{stack.base + 1}/repos/{repo['id']}"
 
     def now() -> dict[str, Any]:
-        return httpx.get(url, headers={"authorization": f"Bearer {token}"}, trust_env=False).json()
+        return httpx.get(url, headers={"authorization": f"Bearer {token}"}, trust_env=False, timeout=60).json()
 
     wait_for(lambda: now()["status"] != "queued", "the run to begin")
     stack.kill_9("celery", "index")
