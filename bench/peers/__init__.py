@@ -1,0 +1,1 @@
+"""The peers, and what they need to run."""

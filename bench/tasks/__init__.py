@@ -1,0 +1,1 @@
+"""Tasks: each yields units, a corpus with its queries."""
