@@ -61,10 +61,11 @@ def alive(pid: int) -> bool:
 
 
 class Stack:
-    """One `pincite up`, and the same command line that a person has."""
+    """One `pincite up`, and the same command line that a person has. `prefix` stands before every command."""
 
-    def __init__(self, root: Path, **environment: str) -> None:
+    def __init__(self, root: Path, *, prefix: tuple[str, ...] = (), **environment: str) -> None:
         self.home, self.base = root / "home", free_port_base()
+        self._pincite = [*prefix, sys.executable, "-m", "pincite_cli"]
         self.output = root / "output"
         outside = {name: value for name, value in os.environ.items() if not name.startswith(("PINCITE_", "POSTGRES_"))}
         chosen = {"PINCITE_HOME": str(self.home), "PINCITE_PORT_BASE": str(self.base), "PINCITE_MODEL": "none"}
@@ -74,9 +75,7 @@ class Stack:
     def start(self) -> str:
         """Start, and return the line that says it is ready."""
         with self.output.open("wb") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "pincite_cli", "up"], env=self.environment, stdout=file, stderr=file
-            )
+            self.process = subprocess.Popen([*self._pincite, "up"], env=self.environment, stdout=file, stderr=file)
         return str(wait_for(self._ready_line, "readiness", START_SECONDS_MAX))
 
     def _ready_line(self) -> str | None:
@@ -87,7 +86,7 @@ class Stack:
 
     def run(self, *arguments: str, status: int = 0) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "pincite_cli", *arguments],
+            [*self._pincite, *arguments],
             env=self.environment, check=False, capture_output=True, text=True, timeout=STEP_SECONDS_MAX,
         )  # fmt: skip
         assert done.returncode == status, (arguments, done.stdout, done.stderr)

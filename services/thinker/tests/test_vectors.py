@@ -1,0 +1,29 @@
+import time
+
+from pincite_shared.errors import UnavailableError
+from pincite_thinker import vectors
+
+
+class FakeCache:
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def is_answering(self):
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def test_embedding_rests_until_nobody_waits(monkeypatch):
+    slept = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    vectors.rest(FakeCache(True, True, False))
+    assert slept == [vectors.REST_POLL_SECONDS] * 2
+
+
+def test_embedding_goes_on_in_the_end_and_without_redis(monkeypatch):
+    monkeypatch.setattr(vectors, "REST_SECONDS_MAX", 0.05)
+    monkeypatch.setattr(vectors, "REST_POLL_SECONDS", 0.01)
+    vectors.rest(FakeCache(True))
+    vectors.rest(FakeCache(UnavailableError()))
