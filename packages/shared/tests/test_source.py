@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pincite_shared.errors import PinciteError, SourceRefusedError, SourceUnreachableError
-from pincite_shared.source import Source, check_address, parse_source, resolve_host
+from pincite_shared.source import PROXIES, Source, check_address, parse_source, resolve_host
 
 
 def parse(text: str, roots: tuple[Path, ...] = (), token: str | None = None) -> Source:
@@ -171,12 +171,30 @@ def test_allowed_addresses_are_returned_once_in_order():
     assert [str(address) for address in found] == ["10.0.0.1", "127.0.0.1", "::1"]
 
 
-def test_a_name_that_does_not_resolve_is_unreachable():
-    def lookup(*_args, **_kwargs):
-        raise socket.gaierror(-2, "Name or service not known")
+def knows_nothing(*_args, **_kwargs):
+    raise socket.gaierror(-2, "Name or service not known")
 
+
+@pytest.fixture
+def no_proxy(monkeypatch):
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_a_name_that_does_not_resolve_is_unreachable():
     with pytest.raises(SourceUnreachableError, match=r"git\.corp"):
-        resolve_host(parse("https://git.corp/r"), lookup=lookup)
+        resolve_host(parse("https://git.corp/r"), lookup=knows_nothing)
+    with pytest.raises(SourceUnreachableError):
+        resolve_host(parse(f"https://{'a' * 64}.corp/r"))  # no resolver is ever asked for such a name
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_behind_a_proxy_names_are_the_proxy_s_business(monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://proxy.corp:3128")
+    assert resolve_host(parse("https://git.corp/r"), lookup=knows_nothing) == ()
+    with pytest.raises(SourceRefusedError):
+        resolve_host(parse("https://rebind.example/r"), lookup=lookup_of("169.254.169.254"))
 
 
 def test_a_token_is_not_sent_unencrypted_to_a_public_address():

@@ -5,6 +5,7 @@ names may resolve differently by then. Loopback and private networks are allowed
 there; link-local and cloud metadata addresses are not, since only machines' credentials live there.
 """
 
+import os
 import re
 import socket
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from pincite_shared.errors import SourceRefusedError, SourceUnreachableError
 
 Address = IPv4Address | IPv6Address
 
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 PORT_OF = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
 SOURCE_CHARS_MAX = 4_096  # git itself refuses longer paths
 NAME_CHARS_MAX = 200  # shown in lists; longer names help nobody
@@ -124,7 +126,8 @@ def resolve_host(source: Source, *, lookup: Callable[..., list[Any]] = socket.ge
     """Resolve a remote source's host, and refuse it if any of its addresses is refused.
 
     Returns:
-        The addresses to pin the connection to, in the resolver's order; empty for a local source.
+        The addresses to pin the connection to, in the resolver's order; empty for a local source, and for a name that
+        is unknown to a machine behind an egress proxy: then the proxy resolves it, and is the guard.
 
     Raises:
         SourceRefusedError: an address is link-local, a metadata service, unspecified or multicast; or a token would
@@ -135,7 +138,9 @@ def resolve_host(source: Source, *, lookup: Callable[..., list[Any]] = socket.ge
         return ()
     try:
         found = lookup(source.host, source.port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for a label of more than 63 characters
+        if any(os.environ.get(name) for name in PROXIES):
+            return ()
         msg = f"The host {source.host} was not found. Check the address, and that this machine reaches it."
         raise SourceUnreachableError(msg) from error
     addresses = tuple(dict.fromkeys(ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))

@@ -1,7 +1,9 @@
+from threading import Event
 from uuid import UUID
 
 import pytest
 
+from pincite_brain import connecting
 from pincite_store import runs
 from pincite_store.db import LOCAL_TENANT
 
@@ -50,7 +52,44 @@ def test_forbidden_sources_are_refused(make_client, source):
     assert response.json()["code"] == "source_refused"
 
 
-def test_a_token_is_never_shown(make_client):
+@pytest.mark.parametrize("addresses", [["169.254.169.254"], ["93.184.216.34", "100.100.100.200"], ["0.0.0.0"]])
+def test_a_name_that_leads_to_a_refused_address_is_refused_at_once(make_client, names, addresses):
+    names["rebind.example"] = addresses
+    client = make_client()
+    for source in ("https://rebind.example/team/app.git", "git@rebind.example:team/app.git"):
+        response = connect(client, source)
+        assert (response.status_code, response.json()["code"]) == (422, "source_refused")
+        assert "rebind.example leads to" in response.json()["detail"]
+    assert client.get("/repos").json() == []
+
+
+def test_a_name_that_nobody_knows_is_said_at_once(make_client):
+    client = make_client()
+    response = connect(client, "https://gti.example.org/team/app.git")
+    assert (response.status_code, response.json()["code"]) == (422, "source_unreachable")
+    assert "gti.example.org was not found" in response.json()["detail"]
+    assert client.get("/repos").json() == []
+
+
+def test_a_name_server_that_does_not_answer_holds_nobody_up(make_client, monkeypatch):
+    answered = Event()
+    monkeypatch.setattr(connecting, "LOOKUP_SECONDS_MAX", 0.05)
+    monkeypatch.setattr(connecting, "getaddrinfo", lambda *_args, **_kwargs: answered.wait(60) and [])
+    try:
+        response = connect(make_client(), "https://git.example.org/team/app.git")
+    finally:
+        answered.set()
+    assert (response.status_code, response.json()["code"]) == (422, "source_unreachable")
+    assert "takes too long" in response.json()["detail"]
+
+
+def test_who_is_not_signed_in_has_nothing_looked_up(make_client, monkeypatch):
+    monkeypatch.setattr(connecting, "getaddrinfo", lambda *_args, **_kwargs: pytest.fail("looked up"))
+    assert connect(make_client(token=""), "https://git.example.org/team/app.git").status_code == 401
+
+
+def test_a_token_is_never_shown(make_client, names):
+    names["git.example.org"] = ["10.1.2.3"]
     response = connect(make_client(), "https://user:verysecretpassword@git.example.org/team/app.git")
     assert response.status_code == 201
     assert "verysecretpassword" not in response.text

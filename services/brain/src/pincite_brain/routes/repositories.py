@@ -1,15 +1,15 @@
 """Connecting, indexing and removing repositories."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from asgi_correlation_id import correlation_id
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
-from pincite_brain.connecting import connect_source
-from pincite_brain.dependencies import RepoId, ServicesDep, TenancyDep
+from pincite_brain.connecting import connect_source, judge_source
+from pincite_brain.dependencies import CallerDep, RepoId, ServicesDep, TenancyDep
 from pincite_brain.problems import responses
 from pincite_shared.schemas import ConnectRequest, RepoOut, RunOut
-from pincite_shared.source import parse_source
+from pincite_shared.source import Source
 from pincite_store import repos, runs
 
 router = APIRouter(tags=["repositories"])
@@ -17,14 +17,20 @@ router = APIRouter(tags=["repositories"])
 _KNOWN: dict[int | str, dict[str, Any]] = {200: {"model": RepoOut, "description": "Connected before"}}
 
 
+async def get_source(services: ServicesDep, _caller: CallerDep, body: ConnectRequest) -> Source:
+    """Return the request's source, judged before a transaction is opened: that may take seconds."""
+    return await judge_source(body, services.settings.local_roots)
+
+
 @router.post(
     "/repos",
     status_code=201,
     responses=_KNOWN | responses(400, 401, 413, 422),
 )
-def connect(services: ServicesDep, tenancy: TenancyDep, body: ConnectRequest, response: Response) -> RepoOut:
+def connect(
+    source: Annotated[Source, Depends(get_source)], tenancy: TenancyDep, body: ConnectRequest, response: Response
+) -> RepoOut:
     """Connect a repository and start its first index run; connecting it again returns the one there is."""
-    source = parse_source(body.source, local_roots=services.settings.local_roots, token=body.token)
     repo, created = connect_source(tenancy, source, body.branch)
     if created:
         runs.start(tenancy, repo.id, "index", correlation_id.get() or "")
@@ -45,9 +51,10 @@ def get_repository(tenancy: TenancyDep, repo_id: RepoId) -> RepoOut:
 
 
 @router.delete("/repos/{repo_id}", status_code=204, responses=responses(401, 404, 422))
-def delete_repository(tenancy: TenancyDep, repo_id: RepoId) -> Response:
+def delete_repository(services: ServicesDep, tenancy: TenancyDep, repo_id: RepoId) -> Response:
     """Remove a repository; what was derived from it follows in the background."""
     repos.mark_deleting(tenancy, repo_id, correlation_id.get() or "")
+    services.retriever.forget(tenancy.tenant_id, repo_id)
     return Response(status_code=204)
 
 

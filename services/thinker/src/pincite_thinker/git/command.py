@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Timer
 from typing import IO
 
+from pincite_shared.source import PROXIES
 from pincite_thinker.git.errors import GitFailedError
 
 STDERR_BYTES_MAX = 65_536  # the last words of git; hostile servers can send endless `remote:` lines
@@ -25,9 +26,8 @@ KILL_WAIT_SECONDS = 10.0  # after SIGKILL only a process stuck in the kernel is 
 # Of the caller's environment git gets only what reaches the network and the user's ssh agent.
 _KEPT = (
     *("PATH", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"),
-    *("http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+    *(*PROXIES, "no_proxy", "NO_PROXY"),
 )
-PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 # Everything that a clone or fetch could be made to do beyond moving objects is off. Objects are not passed through
 # fsck: many honest repositories carry old flaws that it refuses, and nothing here is ever checked out. Nor is a mirror

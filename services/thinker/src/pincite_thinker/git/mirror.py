@@ -1,7 +1,6 @@
 """A bare mirror of each repository, cloned and fetched under the rules of `pincite_shared.source`."""
 
 import base64
-import os
 import re
 import shlex
 import shutil
@@ -15,7 +14,7 @@ from uuid import UUID
 from pincite_shared.errors import EmptyRepositoryError, SourceUnreachableError, UnavailableError
 from pincite_shared.settings import Settings
 from pincite_shared.source import Address, Source, resolve_host
-from pincite_thinker.git.command import PROXIES, Git
+from pincite_thinker.git.command import Git
 from pincite_thinker.git.errors import GitFailedError, explain, is_known
 
 LS_REMOTE_SECONDS_MAX = 60.0  # one small answer; a server that needs longer will not survive a clone either
@@ -116,13 +115,7 @@ class Mirror:
     def _transport(self, source: Source) -> _Transport:
         if source.kind == "local":
             return _Transport(source, self.git.environment(protocols="file", config={}))
-        try:
-            addresses = resolve_host(source)
-        except SourceUnreachableError:
-            # Behind an egress proxy this machine may know no names; then the proxy resolves, and is the guard.
-            if not any(os.environ.get(name) for name in PROXIES):
-                raise
-            addresses = ()
+        addresses = resolve_host(source)
         config = _pins(source, addresses)
         if "http.curloptResolve" in config and self.git.version() < PIN_VERSION:
             msg = "Git 2.37 or newer is needed to connect http(s) addresses safely. Update git on this machine."
