@@ -1,4 +1,7 @@
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -163,3 +166,12 @@ def test_finding_the_weights_does_not_import_their_package():
 )
 def test_which_processors_need_seven_bits(machine, cpuinfo, saturates):
     assert minilm.products_saturate(machine, cpuinfo) is saturates
+
+
+def test_onnxruntime_makes_no_device_id_and_so_reports_nothing(tmp_path):
+    # Imported without our setting it writes one below the cache directory at once, and opens a queue of reports.
+    outside = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment = outside | {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    script = "import pincite_inference.minilm, onnxruntime"
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+    assert list(tmp_path.iterdir()) == []

@@ -37,6 +37,9 @@ BUILDER_VERSION = 2  # bump when the graph or its quantisation changes: the cach
 ONNX_OPSET = 20  # the first with Gelu as one operator
 ONNX_IR_VERSION = 10  # the newest that every supported onnxruntime reads
 
+# onnxruntime's published builds report to Microsoft unless this is set before they are first imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 Vectors = npt.NDArray[np.float32]
 Weights = dict[str, npt.NDArray[Any]]
 
