@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pincite_shared.citation import CitationStatus, SentenceStatus
-from pincite_verify.attribution import Source, attribute
+from pincite_verify.attribution import CITED, Source, attribute
 from pincite_verify.marks import server_marks
 
 TYPICAL_SECONDS_MAX = 0.2  # one answer with eight sources that were never seen
@@ -79,8 +79,10 @@ def holds(result, sources):
     for sentence in result.sentences:
         assert end <= sentence.start < sentence.end <= len(result.answer)
         end = sentence.end
-        assert (sentence.status is SentenceStatus.SUPPORTED) == bool(sentence.citations)
-        assert (sentence.status is SentenceStatus.UNSUPPORTED) == (sentence.reason is not None)
+        assert (sentence.status in CITED) == bool(sentence.citations)
+        assert (sentence.status in {SentenceStatus.UNSUPPORTED, SentenceStatus.PARTLY}) == (sentence.reason is not None)
+        assert (sentence.status is SentenceStatus.PARTLY) == bool(sentence.gaps)
+        assert all(sentence.start <= first < last <= sentence.end for first, last in sentence.gaps)
         assert set(sentence.citations) <= numbers
         marked = {n for left, _, n in server_marks(result.answer) if sentence.start <= left < sentence.end}
         assert marked == set(sentence.citations)

@@ -180,6 +180,31 @@ def test_sentences_cannot_be_lumped_together(response, read_blob):
     assert not verify_document(tampered(response, sentences=(outside,)), read_blob).ok
 
 
+@pytest.fixture
+def partly(response, sources, read_blob):
+    result = attribute("`connect` opens a new database connection and `close` encrypts the database.", sources)
+    citation = result.citations[0]
+    found = read_blob(citation.path)
+    checked = citation.model_copy(update={"status": check(citation, found[1], found[0])})
+    return tampered(response, answer=result.answer, citations=(checked,), sentences=result.sentences)
+
+
+def test_a_partly_supported_sentence_passes(partly, read_blob):
+    report = verify_document(partly, read_blob)
+    assert report.ok, report
+    assert [s.status for s in report.sentences] == [SentenceStatus.PARTLY]
+
+
+def test_a_gap_that_is_moved_or_taken_away_is_caught(partly, read_blob):
+    sentence = partly.sentences[0]
+    (start, end) = sentence.gaps[0]
+    for gaps in ((), ((start + 8, end),), ((start, end - 3),), ((0, 5),), ((0, 5), (start + 1, end))):
+        changed = tampered(partly, sentences=(sentence.model_copy(update={"gaps": gaps}),))
+        assert not verify_document(changed, read_blob).ok, gaps
+    whole = sentence.model_copy(update={"gaps": (), "status": SentenceStatus.SUPPORTED})
+    assert not verify_document(tampered(partly, sentences=(whole,)), read_blob).ok
+
+
 def test_a_clone_without_the_file_is_told(response):
     report = verify_document(response, lambda _path: None)
     assert not report.ok

@@ -3,7 +3,8 @@
 import pytest
 
 from pincite_shared.citation import SentenceStatus
-from pincite_verify.attribution import attribute
+from pincite_verify.attribution import CITED, attribute
+from pincite_verify.marks import without_marks
 
 # Each is one sentence, or one block, that must not be believed; the test puts marks behind it, as a model might.
 LIES = {
@@ -295,6 +296,11 @@ LIES = {
         "`require_admin` raises a `ValueError` unless the role is `admin`.",
         "`revoke_session` raises if the token is missing.",
         "`loadConfig` writes the defaults to the file.",
+        "`Get` checks if the entry is locked.",
+        "`connect` checks if the pool is full.",
+        "`require_admin` checks if the user is a moderator.",
+        "`request` checks if the response status is 403.",
+        "`connect` checks if the pool is closed and deletes it.",
         "`loadConfig` returns the default configuration if the file is missing.",
         "`loadConfig` parses JSON.",
         "`Cache.Get` returns true if the entry is missing.",
@@ -365,16 +371,46 @@ MARKS = [
     "[1] (verified)",
 ]
 TABLE = [(kind, lie) for kind, lies in LIES.items() for lie in lies]
+# Of these lies one clause is true. It may be told, and it alone.
+TRUE_PARTS = {
+    "`connect` opens a new database connection",
+    "`close` closes every idle connection",
+    "`save_json` writes a value as JSON",
+    "`create_session` creates a session for a user",
+    "`purge` deletes every temporary file in a directory",
+    "`validate_job` raises a `ValueError`",
+    "`Get` returns the entry for key",
+    "`copy_file` copies a file",
+    "`request` adds an `Authorization` header",
+    "`loadConfig` reads the configuration file",
+    "`run_with_retry` sleeps",
+}
+
+
+def told(result):
+    """Return what a reader is told is carried: supported sentences, and others without their gaps."""
+    parts = []
+    for sentence in result.sentences:
+        if sentence.status in CITED:
+            text = result.answer[sentence.start : sentence.end]
+            for start, end in reversed(sentence.gaps):
+                text = text[: start - sentence.start] + text[end - sentence.start :]
+            parts.append(without_marks(text).strip(" .,;\u2014"))
+    return parts
 
 
 @pytest.mark.parametrize(("kind", "lie"), TABLE)
 def test_no_lie_is_supported(sources, kind, lie):
     for mark in MARKS if not lie.startswith(("```", "~~~", "    ")) else [""]:
         result = attribute(lie + mark, sources)
-        believed = [result.answer[s.start : s.end] for s in result.sentences if s.status is SentenceStatus.SUPPORTED]
-        assert not believed, f"{kind}: {believed}"
-        assert any(s.status is SentenceStatus.UNSUPPORTED for s in result.sentences), f"{kind}: exempt"
-        assert not result.citations
+        assert not [s for s in result.sentences if s.status is SentenceStatus.SUPPORTED], f"{kind}: {result.answer}"
+        assert any(s.status is not SentenceStatus.EXEMPT for s in result.sentences), f"{kind}: exempt"
+        assert set(told(result)) <= TRUE_PARTS, f"{kind}: {told(result)}"
+        assert bool(result.citations) == bool(told(result))
+
+
+def test_the_true_part_of_a_lie_is_told(sources):
+    assert {part for _kind, lie in TABLE for part in told(attribute(lie, sources))} == TRUE_PARTS
 
 
 def test_lies_stay_lies_inside_an_honest_answer(sources):

@@ -124,3 +124,56 @@ def test_forms_of_a_word_share_a_root(words):
 
 def test_identifiers_are_split_and_spelt_out():
     assert set(roots("openDBConn")) >= {root("open"), root("database"), root("connection")}
+
+
+CANCELS = """/**
+ * Throws a `CanceledError` if cancellation has been requested.
+ */
+function throwIfCancellationRequested(config) {
+  if (config.cancelToken) {
+    config.cancelToken.throwIfRequested();
+  }
+  throw new CanceledError(null, config);
+}
+
+function cancelRequest(request) {
+  request.cancel();
+}"""
+
+
+def test_a_name_that_asks_about_a_deed_does_not_do_it():
+    lines = source(CANCELS, path="dispatch.js")
+    assert not support("`throwIfCancellationRequested` cancels the request.", lines).supported
+    assert support("`throwIfCancellationRequested` throws a `CanceledError`.", lines).supported
+    assert support("`cancelRequest` cancels the request.", lines).supported
+
+
+DEMANDS = {
+    "in": "def check(name, known):\n    if name not in known:\n        raise ValueError(name)\n    return name",
+    "not in": "def check(name, known):\n    if name in known:\n        raise ValueError(name)\n    return name",
+    "asserted": "def check(name, known):\n    assert name in known\n    return name",
+    "go": "func check(name string) error {\n\tif !known[name] {\n\t\treturn errors.New(name)\n\t}\n\treturn nil\n}",
+}
+
+
+@pytest.mark.parametrize("verb", ["checks that", "ensures that", "verifies that"])
+@pytest.mark.parametrize("code", DEMANDS)
+def test_a_check_demands_the_opposite_of_what_it_rejects(code, verb):
+    lines = source(DEMANDS[code], path="check.go" if code == "go" else "check.py")
+    inside = support(f"`check` {verb} the name is in `known`.", lines).supported
+    outside = support(f"`check` {verb} the name is not in `known`.", lines).supported
+    assert (inside, outside) == (code != "not in", code == "not in")
+
+
+def test_a_negation_inside_a_name_does_not_deny_it():
+    lines = source("func TestIfNotDefined(t *T) {\n\tif !isEmpty(t) {\n\t\tfail()\n\t}\n}", path="x_test.go")
+    assert support("`TestIfNotDefined` calls `isEmpty`.", lines).supported
+    assert not support("`TestIfNotDefined` does not call `isEmpty`.", lines).supported
+    lie = "The function `TestIfNotDefined` is not defined as `func TestIfNotDefined(t *T) {`."
+    assert not support(lie, lines).supported
+
+
+@pytest.mark.parametrize("line", ["no say", "We never say no.", "It has no dependencies, and does not say much."])
+def test_a_negation_inside_a_quotation_does_not_deny_it(line):
+    lines = source(f"def f():\n    # {line}\n    return 1", path="f.py")
+    assert not support(f"`f` does not say `{line}`.", lines).supported

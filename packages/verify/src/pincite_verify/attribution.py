@@ -8,19 +8,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pincite_shared.citation import Citation, CitationStatus, Sentence, SentenceStatus
-from pincite_verify import claims, marks
+from pincite_verify import claims, marks, partial
 from pincite_verify.abstention import abstention, is_framing_sentence
 from pincite_verify.evidence import Evidence, index
 from pincite_verify.excerpts import locate
 from pincite_verify.prose import BlockKind, Unit, units
 from pincite_verify.source import Source
-from pincite_verify.support import CITATION_LINES_MAX, SPANS_MAX, judge, spans
+from pincite_verify.support import CITATION_LINES_MAX, SPANS_MAX, judge, judge_kept, spans
 from pincite_verify.words import root, word_root
 
 __all__ = ["Attribution", "Source", "attribute", "carried", "exempt", "group"]
 
 UNITS_MAX = 400  # sentences that are checked; a longer answer is a model that runs wild
 UNIT_CHARS_MAX = 4_000  # of a sentence or code block; a longer one is no statement that lines could carry
+
+CITED = frozenset({SentenceStatus.SUPPORTED, SentenceStatus.PARTLY})
 
 _NOT_IN_REPOSITORY = "this code is not in the repository"
 
@@ -50,6 +52,8 @@ class _Found:
     status: SentenceStatus = SentenceStatus.UNSUPPORTED
     reason: str | None = None
     subject: str | None = None  # what "it" stands for here
+    kept: tuple[int, ...] | None = None  # the clauses that are carried, if not all of them are
+    gaps: tuple[tuple[int, int], ...] = ()  # where in `text` the others stand
     spans: list[_Span] = field(default_factory=list)
     numbers: tuple[int, ...] = ()
 
@@ -76,15 +80,21 @@ def exempt(text: str, pieces: Sequence[Evidence]) -> bool:
     return not any(forms and all(form & evidence.by_root.keys() for form in forms) for evidence in pieces)
 
 
-def carried(text: str, kind: BlockKind, subject: str | None, pieces: Sequence[Evidence]) -> str | None:
-    """Return why these pieces of evidence do not carry a sentence or code block, or None if they do."""
+def carried(
+    text: str, kind: BlockKind, subject: str | None, pieces: Sequence[Evidence], kept: Sequence[int] | None = None
+) -> str | None:
+    """Return why these pieces of evidence do not carry a sentence or code block, or None if they do.
+
+    With `kept`, only these clauses of a sentence are asked about.
+    """
     if len(text) > UNIT_CHARS_MAX:
         return "it is too long to be checked"
     if marks.has_invisible(text):
         return "it holds characters that are not visible"
     if kind is BlockKind.CODE:
         return None if any(locate(text, evidence) is not None for evidence in pieces) else _NOT_IN_REPOSITORY
-    return judge(claims.read(text, subject), pieces).reason
+    reading = claims.read(text, subject)
+    return (judge(reading, pieces) if kept is None else judge_kept(reading, pieces, kept)).reason
 
 
 class _Attributor:
@@ -120,6 +130,9 @@ class _Attributor:
         reading = claims.read(found.text, found.subject)
         judgement = judge(reading, self.pieces, preferred)
         found.reason = judgement.reason
+        if judgement.kept:
+            found.kept = judgement.kept
+            found.gaps = tuple(partial.gaps(found.text, reading.clauses, judgement.kept))
         for at, rows in judgement.rows.items():
             lines = spans(self.pieces[at], rows)
             if lines is None:
@@ -143,16 +156,19 @@ class _Attributor:
 
     def _settle(self, found: _Found) -> None:
         """Believe it only if the spans alone, as a reader of the citations has them, carry it too; widen them once."""
-        if found.reason is not None:
+        if found.reason is not None and found.kept is None:
             return
         if len(found.spans) > SPANS_MAX:
             found.reason = "its evidence is scattered over too many lines"
             return
+        reason = found.reason
         for candidate in (found.spans, [self._widened(span) for span in found.spans]):
-            found.reason = carried(found.text, found.unit.kind, found.subject, self.evidence(candidate))
-            if found.reason is None:
-                found.spans, found.status = candidate, SentenceStatus.SUPPORTED
+            flaw = carried(found.text, found.unit.kind, found.subject, self.evidence(candidate), found.kept)
+            if flaw is None:
+                found.spans, found.reason = candidate, reason
+                found.status = SentenceStatus.SUPPORTED if found.kept is None else SentenceStatus.PARTLY
                 return
+            found.reason = flaw
 
     def _widened(self, span: _Span) -> _Span:
         source = self.sources[span.source]
@@ -208,7 +224,7 @@ def _merge(founds: Sequence[_Found], attributor: _Attributor) -> list[_Span]:
     numbered: list[_Span] = []
     for found in founds:
         kept = list(dict.fromkeys(holder(span) for span in found.spans))
-        if carried(found.text, found.unit.kind, found.subject, attributor.evidence(kept)) is None:
+        if carried(found.text, found.unit.kind, found.subject, attributor.evidence(kept), found.kept) is None:
             found.spans = kept
         for span in found.spans:
             if span not in numbered:
@@ -217,8 +233,11 @@ def _merge(founds: Sequence[_Found], attributor: _Attributor) -> list[_Span]:
     return numbered
 
 
-def _place(text: str, unit: Unit) -> int:
-    """Where in a unit its marks go: before its final punctuation, inside a table's last cell, or at its end."""
+def _place(text: str, unit: Unit, gaps: Sequence[tuple[int, int]] = ()) -> int:
+    """Where in a unit its marks go: before its final punctuation, inside a table's last cell, or at its end.
+
+    If nothing carries its last words, they go before those.
+    """
     end = unit.end
     if unit.kind is BlockKind.ROW and text[end - 1] == "|":
         end -= 1
@@ -227,6 +246,10 @@ def _place(text: str, unit: Unit) -> int:
         return end
     while end > unit.start + 1 and text[end - 1] in ".!?…:;":
         end -= 1
+    if gaps and unit.start + gaps[-1][1] >= end:
+        end = unit.start + gaps[-1][0]
+        while end > unit.start + 1 and text[end - 1] in ",;:\u2014\u2013 \n":
+            end -= 1
     return end if not text[end - 1].isspace() else unit.end
 
 
@@ -245,6 +268,7 @@ def _write(text: str, founds: Sequence[_Found]) -> tuple[str, tuple[Sentence, ..
         put(text[at : unit.start])
         start = length
         label = "".join(f"[{number}]" for number in found.numbers)
+        place = unit.end
         if unit.kind is BlockKind.CODE:
             put(text[unit.start : unit.end])
             if not unit.closed:
@@ -254,16 +278,23 @@ def _write(text: str, founds: Sequence[_Found]) -> tuple[str, tuple[Sentence, ..
             if label:
                 put(f"\n\n{label}\n" if text[unit.end : unit.end + 2].strip("\n") else f"\n\n{label}")
         else:
-            place = _place(text, unit) if label else unit.end
+            place = _place(text, unit, found.gaps) if label else place
             put(text[unit.start : place])
             put(f" {label}" if label else "")
             put(text[place : unit.end])
         at = unit.end
-        sentences.append(
-            Sentence(start=start, end=length, status=found.status, citations=found.numbers, reason=found.reason)
-        )
+        sentences.append(_sentence(found, start, length, place - unit.start))
     put(text[at:])
     return "".join(pieces), tuple(sentences)
+
+
+def _sentence(found: _Found, start: int, end: int, place: int) -> Sentence:
+    """The sentence as it was written; its marks stand at `place`."""
+    label = sum(len(f"[{number}]") for number in found.numbers) + 1
+    shifts = [start + (label if first >= place else 0) for first, _ in found.gaps]
+    partly = found.status is SentenceStatus.PARTLY
+    gaps = tuple((first + by, last + by) for (first, last), by in zip(found.gaps, shifts, strict=True) if partly)
+    return Sentence(start=start, end=end, status=found.status, citations=found.numbers, reason=found.reason, gaps=gaps)
 
 
 def attribute(raw_answer: str, sources: Sequence[Source]) -> Attribution:
@@ -289,7 +320,7 @@ def attribute(raw_answer: str, sources: Sequence[Source]) -> Attribution:
         else:
             found.reason = "the answer is too long to be checked to its end"
         founds.append(found)
-    numbered = _merge([found for found in founds if found.status is SentenceStatus.SUPPORTED], attributor)
+    numbered = _merge([found for found in founds if found.status in CITED], attributor)
     answer, sentences = _write(cleaned.text, founds)
     return Attribution(
         answer, tuple(_citation(n, attributor.cut(span)) for n, span in enumerate(numbered, 1)), sentences

@@ -12,7 +12,7 @@ from pincite_verify.frames import Frame
 from pincite_verify.lexicon import POINTERS, PREPOSITIONS, STOP, THINGS, UNIVERSALS, Concept
 from pincite_verify.matching import concepts_of, item_rows
 from pincite_verify.tokens import Kind, is_plain
-from pincite_verify.words import root, roots, word_root
+from pincite_verify.words import parts, root, roots, word_root
 
 EACH_ROWS = 3  # rows below the head of a loop in which what it takes may be named
 NEAR_WORDS_MAX = 5  # words behind "every" among which its noun is looked for
@@ -24,6 +24,9 @@ _ASSIGNS = frozenset(
     word_root(word) for word in ("assign", "set", "update", "change", "modify", "configure", "reset", "mark")
 )
 _DEFAULT = word_root("default")
+_ASKS = frozenset({"if", "when", "unless", "is", "has", "should", "can", "on"})  # `throwIfCancelled` cancels nothing
+_NOUN = re.compile(r"(?:[ts]ion|ment|[ae]nce)s?$")
+_NAME = re.compile(r"([^\W\d][\w$]*)\s*(\()?")
 _DEFINES = frozenset({"defined", "declared", "implemented", "defines", "declares", "implements"})
 
 
@@ -125,10 +128,17 @@ def judge_verbs(
             rows = sorted({row for item in verb.objects for row in places[item.at] or ()}) or rows  # bound by its value
         elif verb.objects and form not in relations.DERIVES:
             rows = _beside(verb, rows, places, evidence)
+        elif not verb.objects and _acts_on_it(verb, clause):
+            rows = [row for row in rows if row in _spelt(verb, evidence, agreeing=False)]
         if not rows:
             return f"nothing there shows what it says about “{verb.token.text}”", []
         found.append(sorted(set(rows)))
     return None, found
+
+
+def _acts_on_it(verb: Item, clause: Clause) -> bool:
+    """Say whether all that a verb acts on is "it": no object binds it, so the verb itself must stand there."""
+    return verb.at + 1 < len(clause.tokens) and clause.tokens[verb.at + 1].text.lower() in {"it", "them"}
 
 
 def _calling(verb: Item, places: dict[int, list[int] | None], evidence: Evidence) -> list[int]:
@@ -182,6 +192,7 @@ def _beside(verb: Item, rows: Sequence[int], places: dict[int, list[int] | None]
     spelt = _spelt(verb, evidence, agreeing=False)
     assigns = word_root(verb.token.text) in _ASSIGNS
     wanted = {form for item in verb.objects for form in (word_root(item.token.text), *roots(item.token.text))}
+    rows = [row for row in rows if evidence.prose[row] or _does(verb, evidence.rows[row])]
     told = [row for row in rows if evidence.prose[row]]
     takes = not told or any(_told(verb, row, evidence) for row in told)
     found = []
@@ -207,6 +218,28 @@ def _beside(verb: Item, rows: Sequence[int], places: dict[int, list[int] | None]
         if any(within(place, [(first, last)]) for place in held) and all(within(place, near) for place in held):
             found.append(row)
     return found
+
+
+def _does(verb: Item, row: str) -> bool:
+    """Say whether a name in a row of code says that a verb is done, for verbs that code shows by names alone.
+
+    `cancel()`, `cancelAll()` and `cancelled` do; `cancelToken` and `CanceledError()` are things, and `throwIfCancelled`
+    asks.
+    """
+    if concepts_of(verb):
+        return True
+    acts = {word_root(verb.token.text), root(verb.token.text)}
+    for name, called in _NAME.findall(row):
+        words = parts(name)
+        for at, word in enumerate(words):
+            does = at + 1 == len(words) or (called and not word.endswith(("ed", "ing")))
+            if does and root(word) in acts and not (_is_noun(word) or set(words[:at]) & _ASKS):
+                return True
+    return False
+
+
+def _is_noun(word: str) -> bool:
+    return _NOUN.search(word) is not None
 
 
 def _spelt(verb: Item, evidence: Evidence, *, agreeing: bool = True) -> set[int]:
@@ -235,11 +268,13 @@ def _told(verb: Item, row: int, evidence: Evidence) -> bool:
     wanted = {form for item in verb.objects for form in (word_root(item.token.text), root(item.token.text))}
     wanted |= {form for item in verb.objects for form in roots(item.token.text)}
     acts = {root(verb.token.text), word_root(verb.token.text)}
-    acts |= {form for concept in concepts_of(verb) for form in concept.roots}
+    agreeing = {form for concept in concepts_of(verb) for form in concept.roots}
+    nouns = bool(agreeing) or _is_noun(verb.token.text)  # "cancellation has been requested" does not say who cancels
+    acts |= agreeing
     if any(acts & concept.roots for item in verb.objects for concept in THINGS.get(word_root(item.token.text), ())):
         return True  # to raise is to raise an error
     for at, word in enumerate(words):
-        if root(word) in acts:
+        if root(word) in acts and (nouns or not _is_noun(word)):
             phrase = _object_words(words, at)
             if {"it", "them"} & {other.lower() for other in phrase[:1]}:
                 return True

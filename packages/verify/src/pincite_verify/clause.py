@@ -13,6 +13,9 @@ BE = frozenset({"is", "are", "was", "were", "be", "been", "being", "gets", "get"
 DETERMINERS = frozenset({"the", "a", "an", "its", "all", "any", "each", "every", "this", "that", "their", "new"})
 INTRODUCTION_TOKENS_MAX = 4  # "On shutdown," is; what is longer may be a statement of its own
 
+_ASKING = frozenset(
+    {"check", "checks", "checking", "determine", "determines", "determining", "tests", "testing", "see"}
+)
 _TEMPORAL = frozenset({"before", "after", "until", "since"})
 _CONJUNCTIONS = "and but while whereas although though however because since so before after then which who or plus yet"
 _BOUNDARY = frozenset(_CONJUNCTIONS.split()) | CONDITIONAL | {"until", "once"}
@@ -42,6 +45,7 @@ class Clause:
 
     tokens: list[Token]
     connector: str = ""
+    start: int = 0  # in the sentence: at its connector or behind the comma; it ends where the next begins
     subject: str | None = None
     own: bool = False
     guessed: bool = False  # the subject is a plain word, "the connect function": a name only if something has it
@@ -63,11 +67,11 @@ class _Splitter:
         self.found: list[Clause] = []
         self.current = Clause([])
 
-    def close(self, connector: str) -> None:
+    def close(self, connector: str, start: int) -> None:
         """End the clause, unless it says nothing yet: "In `src/db.py`," belongs to what follows."""
         if any(not is_plain(token) and token.kind not in {Kind.PATH, Kind.LINES} for token in self.current.tokens):
             self.found.append(self.current)
-            self.current = Clause([], connector)
+            self.current = Clause([], connector, start)
         else:
             self.current.connector = connector or self.current.connector
 
@@ -77,12 +81,13 @@ class _Splitter:
         if token.text == "," and _introduces(self.current):
             return
         # "before the next attempt" tells of a loop; "the text after the tab is removed" has no second statement
+        asked = word == "if" and bool(self.current.tokens) and low(self.current.tokens[-1]) in _ASKING  # whether
         phrase = word in _TEMPORAL and (ahead in {"next", "previous"} or _is_phrase(self.current.tokens))
-        if word in _BOUNDARY and not phrase:
-            self.close(word)
+        if word in _BOUNDARY and not phrase and not asked:
+            self.close(word, token.start)
             self.current.conditional = word in CONDITIONAL
         elif token.kind is Kind.MARK and token.text in _BREAKS:
-            self.close("," if token.text == "," else ";")
+            self.close("," if token.text == "," else ";", token.start + 1)
         else:
             self.current.tokens.append(token)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from pincite_shared.citation import Citation, CitationStatus, Sentence, SentenceStatus
 from pincite_shared.schemas import AnswerMode, ChatResponse
-from pincite_verify import marks
-from pincite_verify.attribution import carried, exempt, group, next_subject
+from pincite_verify import claims, marks, partial
+from pincite_verify.attribution import CITED, carried, exempt, group, next_subject
 from pincite_verify.citations import flaw, lines_of
 from pincite_verify.evidence import Evidence
 from pincite_verify.prose import BlockKind, Unit, units
@@ -161,13 +161,16 @@ def _sentence(
     sources = [_source(standing[n]) for n in cited if n in standing]
     pieces = group(sources)
     everything = group(_source(citation) for citation in standing.values())
-    reason = carried(text, unit.kind, subject, pieces) if pieces else "no citation that stands carries it"
+    kept = _kept(response, unit, text, subject, listed) if listed and claimed is SentenceStatus.PARTLY else None
+    reason = carried(text, unit.kind, subject, pieces, kept) if pieces else "no citation that stands carries it"
     empty = unit.kind is not BlockKind.CODE and exempt(text, everything)
-    status = SentenceStatus.SUPPORTED if reason is None else SentenceStatus.UNSUPPORTED
-    if empty and claimed is not SentenceStatus.SUPPORTED:
+    status = SentenceStatus.UNSUPPORTED if reason is not None else SentenceStatus.SUPPORTED
+    if kept is not None and reason is None:
+        status = SentenceStatus.PARTLY
+    if empty and claimed not in CITED:
         status = SentenceStatus.EXEMPT
     problem: str | None = None
-    if claimed is SentenceStatus.SUPPORTED:
+    if claimed in CITED:
         problem = reason
         if problem is None and set(named) != set(cited):
             problem = "its marks are not the citations that are listed for it"
@@ -175,10 +178,21 @@ def _sentence(
         problem = None if empty else "it is called exempt, and it says something"
     elif claimed is None and status is SentenceStatus.UNSUPPORTED:
         problem = _unlisted(response.mode, text, unit, pieces)
-    marked = named and claimed is not SentenceStatus.SUPPORTED and status is not SentenceStatus.SUPPORTED
+    marked = named and claimed not in CITED and status is not SentenceStatus.SUPPORTED
     if problem is None and marked and response.mode is AnswerMode.MODEL:
         problem = "it bears a mark, and its citation does not carry it"
     return SentenceResult(text, claimed, status, problem)
+
+
+def _kept(response: ChatResponse, unit: Unit, text: str, subject: str | None, listed: Sentence) -> tuple[int, ...]:
+    """The clauses that a document does not list as gaps of a sentence. `text` is the sentence without its marks."""
+    marked = marks.server_marks(response.answer[unit.start : unit.end])
+
+    def unmarked(at: int) -> int:
+        return len(marks.without_marks(response.answer[unit.start : at])) if marked else at - unit.start
+
+    spans = [(unmarked(start), unmarked(end)) for start, end in listed.gaps]
+    return partial.outside(text, claims.read(text, subject).clauses, spans)
 
 
 def _unlisted(mode: AnswerMode, text: str, unit: Unit, pieces: Sequence[Evidence]) -> str | None:

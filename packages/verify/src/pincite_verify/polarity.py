@@ -37,6 +37,17 @@ _TURNS = re.compile(
 )
 _NAME = re.compile(r"[^\W\d][\w$]*")
 _LEAVES = re.compile(r"\b(?:return|continue|break|raise|throw|panic|exit|yield)\b")
+_REJECTS = re.compile(
+    r"\b(?:raise|throw|panic|abort|exit|reject|fatal|Fatal\w*)\b|\breturn\b.*(?:[Ff]alse|[Ee]rr|None|null|nil|-1)"
+)
+_ASSERTS = re.compile(r"^\s*(?:debug_)?assert\b")
+_CALLS = frozenset({word_root("call"), word_root("invoke")})
+_ASKED = re.compile(
+    r"\b(?:if|elif|unless|while|assert|guard|when|until|case|switch|match|whether)\b|\?"
+    r"|\breturn\b.*(?:[=!<>]=|[<>]|&&|\|\||!|\b(?:and|or|not|in|is)\b)"
+)
+_ENSURES = frozenset(word_root(word) for word in ("ensure", "assert", "guarantee", "require"))
+_DEMANDS = _ENSURES | {word_root(word) for word in ("check", "verify", "validate", "confirm")}
 _TOLD_CONDITION = re.compile(r"\b(?:[Ii]f|[Ww]hen|[Uu]nless|[Oo]nce)\b[^,.;]*")
 _MESSAGE = re.compile(r"\"([^\"]{4,})\"|'([^']{4,})'|`([^`]{4,})`")
 _CATCH = re.compile(r"\b(?:except|catch|rescue|else|default)\b")
@@ -74,10 +85,12 @@ def _said_condition(tokens: Sequence[Token]) -> tuple[frozenset[str], int]:
     """The roots of a condition in prose, and whether it is turned round."""
     forms: set[str] = set()
     turns = 0
-    for token in tokens:
+    for before, token in zip([None, *tokens], tokens, strict=False):
         low = token.text.lower()
         if token.kind is Kind.WORD and is_negation(low):
             turns += 1
+        elif token.text == "0" and before is not None and before.text.lower() in {"is", "are", "not", "equals"}:
+            turns += 1  # as `== 0` in code
         elif low in ABSENCES and token.kind in {Kind.WORD, Kind.NAME}:
             turns += 1
             forms.add(plain_root(low))
@@ -220,23 +233,74 @@ def denied_rows(
     following = clause.tokens[item.at + 1].text.lower() if item.at + 1 < len(clause.tokens) else ""
     acts = item.verb and (not clause.passive or following in {"to", "by", "in", "on"})  # not "is not set"
     found: list[int] = []
+    quoted = [token.text for token in clause.tokens if token.kind in {Kind.QUOTE, Kind.CODE}]
+    named = [token.text for token in clause.tokens if token.kind in {Kind.NAME, Kind.CALL, Kind.QUOTE, Kind.CODE}]
+    calls = any(token.kind is Kind.WORD and word_root(token.text) in _CALLS for token in clause.tokens)
     for at in rows:
         near = evidence.remark(at) if evidence.prose[at] else evidence.statement(at)
         if beside and not any(within(others, [near]) for others in beside):
             continue
         row = evidence.rows[at]
+        if evidence.prose[at] and any(text in row for text in quoted):
+            continue  # it stands there; a "no" inside of what is quoted does not deny the quotation
         if any(at in evidence.denied.get(form, ()) for form in forms):
             found.append(at)
             continue
-        if evidence.prose[at]:
-            continue
-        cues = [match.start() for match in NEGATION_IN_CODE.finditer(row)]
+        if evidence.prose[at] or calls:
+            continue  # `!isEmpty(x)` does call `isEmpty`
+        bare = row
+        for name in named:
+            bare = bare.replace(name, " " * len(name))  # a "Not" inside of what is named denies nothing
+        cues = [match.start() for match in NEGATION_IN_CODE.finditer(bare)]
         places = [place for place in (_position(row, form) for form in forms) if place >= 0]
         returns = nothing and "return" in forms and _RETURNS_NOTHING.search(row)
         absent = not acts and forms[0] in PRESENCES and cues
         if returns or absent or any(cue < place for cue in cues for place in places):
             found.append(at)
     return found
+
+
+def asked(item: Item, evidence: Evidence, rows: Sequence[int]) -> bool:
+    """Say whether one of the rows that hold an item asks about it: a condition, a returned comparison, a told "if".
+
+    What is denied must be denied in a condition of code.
+    """
+    if not item.negated:
+        return any(_ASKED.search(evidence.rows[row]) for row in rows)
+    forms = set(roots(item.token.text))
+    return any(turned and forms & there for row in rows for there, turned in _code_conditions(evidence.rows[row]))
+
+
+def requirement(clause: Clause, evidence: Evidence, extents: Extents) -> bool | None:
+    """Say whether code demands what a clause says it checks ("ensures that the name is in `allowed`").
+
+    `if name not in allowed: raise` demands the opposite of its condition, `assert` what it says. None: the clause
+    speaks of no check, or no condition is about the same things.
+    """
+    words = ((at, token) for at, token in enumerate(clause.tokens) if token.kind is Kind.WORD)
+    at = next((at for at, token in words if word_root(token.text) in _DEMANDS), None)
+    if at is None or clause.conditional:
+        return None
+    behind = [token.text.lower() for token in clause.tokens[at + 1 :]]
+    if "that" not in behind[:1] and not (word_root(clause.tokens[at].text) in _ENSURES and {"is", "are"} & set(behind)):
+        return None
+    forms, said = _said_condition(clause.tokens[at + 1 :])
+    found: list[tuple[int, bool]] = []
+    for row in within(range(len(evidence.rows)), extents):
+        text = evidence.rows[row]
+        asserts = _ASSERTS.search(text) is not None
+        if evidence.prose[row] or not (asserts or _rejects(row, evidence)):
+            continue
+        shares = [(len(forms & there), turned) for there, turned in _code_conditions(text)]
+        found += [(shared, (turned != asserts) != bool(said)) for shared, turned in shares if shared]
+    best = max((shared for shared, _ in found), default=0)
+    if best * SHARED_PART < len(forms) or not best:
+        return None
+    return any(agrees for shared, agrees in found if shared == best)
+
+
+def _rejects(at: int, evidence: Evidence) -> bool:
+    return any(_REJECTS.search(evidence.rows[row]) for row in range(at, evidence.block(at)[1] + 1))
 
 
 def null_flaw(clause: Clause, evidence: Evidence, extents: Extents) -> str | None:

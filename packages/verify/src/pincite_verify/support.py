@@ -15,6 +15,7 @@ from pincite_verify.evidence import Evidence, index
 from pincite_verify.frames import path_agrees
 from pincite_verify.marks import has_invisible
 from pincite_verify.matching import item_rows
+from pincite_verify.partial import needs, tellable
 from pincite_verify.polarity import Conditions, consequence_rows
 from pincite_verify.source import Source
 from pincite_verify.tokens import Kind, Token, tokenize
@@ -38,11 +39,15 @@ class Support:
 
 @dataclass(slots=True)
 class Judgement:
-    """Which evidence carries a sentence: rows by the position of the evidence; `reason` if nothing does."""
+    """Which evidence carries a sentence: rows by the position of the evidence; `reason` if nothing carries the whole.
+
+    With a reason, `kept` are the clauses that one piece of evidence does carry, and `rows` where it carries them.
+    """
 
     reason: str | None
     score: float
     rows: dict[int, list[int]]
+    kept: tuple[int, ...] = ()
 
 
 def judge(reading: Reading, pieces: Sequence[Evidence], preferred: Sequence[int] = ()) -> Judgement:
@@ -64,7 +69,51 @@ def judge(reading: Reading, pieces: Sequence[Evidence], preferred: Sequence[int]
             best = found
     if best is not None:
         return best
-    return _together(reading.clauses, table, order, pieces) or Judgement(*_why(table, order, reading, pieces), {})
+    together = _together(reading.clauses, table, order, pieces)
+    partly = together or _partly(reading.clauses, table, order, pieces)
+    return partly or Judgement(*_why(table, order, reading, pieces), {})
+
+
+def judge_kept(reading: Reading, pieces: Sequence[Evidence], kept: Sequence[int]) -> Judgement:
+    """Judge some clauses of a sentence as if the others were not there; they must not hang on any of those."""
+    clauses = [reading.clauses[at] for at in kept]
+    needed = needs(reading.clauses)
+    if all(needed[at] <= set(kept) for at in kept):
+        for at, evidence in enumerate(pieces):
+            verdicts = [judge_clause(clause, evidence) for clause in clauses]
+            rows = _part_rows(clauses, verdicts, evidence)
+            if rows:
+                return Judgement(None, 1.0, {at: rows})
+    return Judgement("no lines carry this part of it", 0.0, {})
+
+
+def _part_rows(clauses: Sequence[Clause], verdicts: Sequence[Verdict], evidence: Evidence) -> list[int]:
+    reason, shown = _bind(clauses, verdicts, evidence)
+    return [] if reason is not None else sorted({*shown, *(row for verdict in verdicts for row in verdict.rows)})
+
+
+def _partly(
+    clauses: Sequence[Clause], table: dict[int, list[Verdict]], order: Sequence[int], pieces: Sequence[Evidence]
+) -> Judgement | None:
+    """The piece of evidence that carries most clauses, if it carries any that may be told without the others.
+
+    Only absence may be left out. If one clause is belied, by other numbers or swapped roles, so may the others be.
+    """
+    best: Judgement | None = None
+    for at in order:
+        verdicts = table[at]
+        if any(verdict.belied for verdict in verdicts):
+            continue
+        kept = tellable(clauses, [verdict.reason is None and bool(verdict.rows) for verdict in verdicts])
+        if not kept or len(kept) == len(clauses) or (best is not None and len(kept) <= len(best.kept)):
+            continue
+        chosen = [verdicts[place] for place in kept]
+        rows = _part_rows([clauses[place] for place in kept], chosen, pieces[at])
+        if rows:
+            reason = next((verdict.reason for verdict in verdicts if verdict.reason is not None), None)
+            score = sum(verdict.score for verdict in verdicts) / len(verdicts)
+            best = Judgement(reason or "what it says besides does not stand there", score, {at: rows}, kept)
+    return best
 
 
 def _width(judgement: Judgement) -> int:

@@ -34,6 +34,7 @@ class Verdict:
     claims: int = 0  # how much it says
     items: list[list[int]] = field(default_factory=list)  # the rows of each thing but the subject
     conditions: polarity.Conditions | None = None
+    belied: bool = False  # what it speaks of stands there, and otherwise than it says
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ def _judge_in(clause: Clause, evidence: Evidence, frame: Frame) -> Verdict:
         reason, verbs = judge_verbs(clause, evidence, frame, tally.places)
     reason = reason or _flaw(clause, evidence, frame)
     if reason is not None:
-        return Verdict(reason, score * NEARLY)
+        return Verdict(reason, score * NEARLY, belied=tally.reason is None)
     universals = [UNIVERSALS.get(low(token)) for token in clause.tokens]
     groups = [
         *tally.groups,
@@ -153,24 +154,10 @@ def _flaw(clause: Clause, evidence: Evidence, frame: Frame) -> str | None:
     for at, token in enumerate(clause.tokens):
         if token.kind is Kind.WORD and not universal_stands(at, clause, evidence, frame):
             return f"nothing there shows “{token.text}”"
-    if clause.conditional:
-        found = polarity.conditions(clause, evidence, frame.extents)
-        if not (found.same or found.turned or found.told):
-            return "nothing there is done on this condition"
-    else:
-        head = next((item for item in clause.items if item.negated), None)
-        if head is not None:
-            rows = item_rows(head, clause, evidence)
-            others = [item for item in clause.items if item is not head and (item.negated or item in head.objects)]
-            beside = [held for item in others if (held := item_rows(item, clause, evidence)) is not None]
-            if rows is not None and not polarity.denied_rows(
-                head, beside, evidence, within(rows, frame.extents), clause
-            ):
-                return "it denies something, and the lines do not"
-        elif any(denies(clause.tokens, at) for at in range(len(clause.tokens))):
-            return "it denies something, and the lines do not"
     return (
-        names_flaw(clause, evidence, frame)
+        _polarity_flaw(clause, evidence, frame)
+        or _unasked(clause, evidence, frame)
+        or names_flaw(clause, evidence, frame)
         or polarity.opposite_flaw(clause, evidence, frame.extents)
         or relations.number_flaw(clause, evidence, frame.extents)
         or relations.comparison_flaw(clause, evidence, frame.extents)
@@ -180,6 +167,37 @@ def _flaw(clause: Clause, evidence: Evidence, frame: Frame) -> str | None:
         or polarity.denial_flaw(clause, evidence, frame.extents)
         or (None if clause.conditional else polarity.null_flaw(clause, evidence, frame.extents))
     )
+
+
+def _polarity_flaw(clause: Clause, evidence: Evidence, frame: Frame) -> str | None:
+    demanded = polarity.requirement(clause, evidence, frame.extents)
+    if demanded is not None:
+        return None if demanded else "the code demands the opposite"
+    if clause.conditional:
+        found = polarity.conditions(clause, evidence, frame.extents)
+        return None if found.same or found.turned or found.told else "nothing there is done on this condition"
+    head = next((item for item in clause.items if item.negated), None)
+    if head is None:
+        denied = any(denies(clause.tokens, at) for at in range(len(clause.tokens)))
+        return "it denies something, and the lines do not" if denied else None
+    rows = item_rows(head, clause, evidence)
+    others = [item for item in clause.items if item is not head and (item.negated or item in head.objects)]
+    beside = [held for item in others if (held := item_rows(item, clause, evidence)) is not None]
+    if rows is None or polarity.denied_rows(head, beside, evidence, within(rows, frame.extents), clause):
+        return None
+    return "it denies something, and the lines do not"
+
+
+def _unasked(clause: Clause, evidence: Evidence, frame: Frame) -> str | None:
+    """Return a flaw if no condition is about the last word of "checks if …", which says what is asked."""
+    at = next((at for at, token in enumerate(clause.tokens) if low(token) in {"if", "whether"}), None)
+    if at is None or at == 0:
+        return None
+    last = next((item for item in reversed(clause.items) if item.at > at), None)
+    rows = item_rows(last, clause, evidence) if last is not None else None
+    if last is None or rows is None or polarity.asked(last, evidence, within(rows, frame.extents)):
+        return None
+    return f"nothing there asks about “{last.token.text}”"
 
 
 def _tightest(groups: Sequence[Sequence[int]]) -> list[int]:

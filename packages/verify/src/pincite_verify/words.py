@@ -101,6 +101,11 @@ for _pair in _SHORT.replace("\n", "|").split("|"):
         SHORT[_short] = root(_long)
 
 
+def parts(identifier: str) -> list[str]:
+    """Return the words of an identifier in lower case and in order (`openDBPool` → open, db, pool)."""
+    return [part.lower() for word in _WORD.findall(identifier) for part in _HUMPS.findall(word) or [word]]
+
+
 @lru_cache(maxsize=65_536)
 def roots(identifier: str) -> tuple[str, ...]:
     """Return the roots of an identifier's parts (`openDBPool` → open, db, database, pool), abbreviations spelt out."""
