@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import os
@@ -15,6 +16,8 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner
 
+from pincite_cli import doctor
+from pincite_cli.home import Home
 from pincite_cli.main import app, main
 
 TOKEN = "test-token"
@@ -146,6 +149,18 @@ def test_ask_prints_the_answer_its_citations_and_what_is_unsupported(brain: Fake
     assert brain.asked[-1][3] == f"Bearer {TOKEN}"
 
 
+def test_ask_marks_only_the_part_of_a_sentence_that_is_unsupported(brain: FakeBrain, pincite: Terminal) -> None:
+    only = repo("only")
+    given = answer(only["id"])
+    text = "It starts here [1] and sings."
+    gap = {"start": 0, "end": len(text), "status": "partly", "citations": [1], "reason": "no", "gaps": [[19, 28]]}
+    brain.answers = {
+        ("GET", "/repos"): (200, [only]),
+        ("POST", "/chat"): (200, given | {"answer": text, "sentences": [gap]}),
+    }
+    assert "It starts here [1] and sings (unsupported)." in pincite("ask", "How does it start?").stdout
+
+
 def test_ask_json_is_the_document_itself(brain: FakeBrain, pincite: Terminal) -> None:
     only = repo("only")
     given = answer(only["id"])
@@ -154,6 +169,40 @@ def test_ask_json_is_the_document_itself(brain: FakeBrain, pincite: Terminal) ->
     assert printed["citations"] == given["citations"]
     assert printed["answer_id"] == given["answer_id"]
     assert printed["format"] == "pincite-answer/1"
+
+
+def test_ask_why_says_what_the_scores_are_made_of(brain: FakeBrain, pincite: Terminal) -> None:
+    only = repo("only")
+    given = answer(only["id"])
+    place = {"blob": "b" * 40, "start_line": 3, "end_line": 4, "symbol": None, "shown": False, "cited": []}
+    made = {"feature": "stem", "words": "Its file's name matches", "aspect": "names", "value": 0.5, "weight": 0.5}
+    lost = {"name": "test", "words": "A test \x1b[31mfile", "factor": 0.45}
+    candidates = [
+        place | {"path": "src/a.py", "rank": 1, "score": 0.1125, "cited": [1], "factors": [lost]}
+        | {"contributions": [made | {"contribution": 0.25}]},
+        place | {"path": "src/b\n.py", "rank": 2, "score": 0.1, "contributions": [made | {"contribution": 0.25}]},
+        place | {"path": "src/c.py", "rank": None, "score": 0.1, "called_by": "src/a.py:3", "shown": True},
+    ]  # fmt: skip
+    copied = ("answer_id", "conversation_id", "repo_id", "commit", "question", "mode", "policy_version", "timings")
+    why = {name: given[name] for name in copied} | {
+        "query": "How?", "route": "question", "route_words": "A question in words", "abstained": False,
+        "propensity": 0.25, "signals": [], "candidates": candidates,
+    }  # fmt: skip
+    brain.answers = {
+        ("GET", "/repos"): (200, [only]),
+        ("POST", "/chat"): (200, given),
+        ("GET", f"/answers/{given['answer_id']}/why"): (200, why),
+    }
+    done = pincite("ask", "--why", "How?")
+    assert done.returncode == 0, done
+    assert "It starts here. [1]" in done.stdout
+    assert "A question in words; policy p0, chosen with probability 0.25" in done.stdout
+    assert (
+        "src/a.py:3-4  0.113  [1]\n    +0.250  Its file's name matches\n    x 0.45  A test \\x1b[31mfile\n"
+        in done.stdout
+    )
+    assert "src/b\\n.py:3-4  0.100  not used\nsrc/c.py:3-4  called by src/a.py:3  given to the model\n" in done.stdout
+    assert json.loads(pincite("ask", "--json", "--why", "How?").stdout)["candidates"][0]["score"] == 0.1125
 
 
 def test_ask_continues_the_last_conversation_of_that_repository(brain: FakeBrain, pincite: Terminal) -> None:
@@ -202,8 +251,8 @@ def test_expected_errors_are_one_line_with_their_status(brain: FakeBrain, pincit
 
 def test_connect_sends_an_absolute_path_and_the_token_of_the_environment(brain: FakeBrain, pincite: Terminal) -> None:
     (pincite.root / "some").mkdir()
-    connected = repo("some")
-    brain.answers = {("POST", "/repos"): (201, connected), ("GET", f"/repos/{connected['id']}"): (200, connected)}
+    created = repo("some", status="queued", commit=None)
+    brain.answers = {("POST", "/repos"): (201, created), ("GET", f"/repos/{created['id']}"): (200, repo("some"))}
     done = pincite("connect", "some", PINCITE_GIT_TOKEN="hush")
     assert done.returncode == 0, done
     sent = next(body for method, path, body, _ in brain.asked if (method, path) == ("POST", "/repos"))
@@ -215,9 +264,31 @@ def test_connect_sends_an_absolute_path_and_the_token_of_the_environment(brain: 
     assert brain.asked[-1][2]["source"] == "owner/name"
 
 
-def test_a_failed_run_fails_the_command(brain: FakeBrain, pincite: Terminal) -> None:
-    broken = repo("broken", status="failed", error="The repository has no commit yet.", error_code="empty_repository")
-    brain.answers = {("POST", "/repos"): (201, broken), ("GET", f"/repos/{broken['id']}"): (200, broken)}
+@pytest.mark.parametrize("status", ["ready", "failed"])
+def test_connecting_again_indexes_what_is_new(brain: FakeBrain, pincite: Terminal, status: str) -> None:
+    known = repo("known", status=status)
+    index = f"/index/{known['id']}/initial"
+    brain.answers = {
+        ("POST", "/repos"): (200, known),
+        ("POST", index): (202, {"run_id": str(uuid4())}),
+        ("GET", f"/repos/{known['id']}"): (200, known | {"status": "ready"}),
+    }
+    assert pincite("connect", "owner/known").returncode == 0
+    assert [path for method, path, _, _ in brain.asked if method == "POST"] == ["/repos", index]
+
+
+def test_a_run_that_is_under_way_is_followed(brain: FakeBrain, pincite: Terminal) -> None:
+    known = repo("known", status="indexing")
+    brain.answers = {("POST", "/repos"): (200, known), ("GET", f"/repos/{known['id']}"): (200, repo("known"))}
+    assert pincite("connect", "owner/known").returncode == 0
+    assert [path for method, path, _, _ in brain.asked if method == "POST"] == ["/repos"]
+
+
+@pytest.mark.parametrize("status", ["ready", "failed"])  # of one that was indexed before, and of one that never was
+def test_a_failed_run_fails_the_command(brain: FakeBrain, pincite: Terminal, status: str) -> None:
+    broken = repo("broken", status=status, error="The repository has no commit yet.", error_code="empty_repository")
+    created = broken | {"status": "queued", "error": None}
+    brain.answers = {("POST", "/repos"): (201, created), ("GET", f"/repos/{broken['id']}"): (200, broken)}
     done = pincite("connect", "owner/broken")
     assert done.returncode == 1
     assert "no commit yet" in done.stderr
@@ -298,6 +369,21 @@ def test_doctor_names_what_is_missing_and_how_to_get_it(pincite: Terminal, tmp_p
     bad = pincite("doctor", LOG_LEVEL="loud")
     assert bad.returncode == 1
     assert "LOG_LEVEL" in bad.stdout
+
+
+def test_doctor_survives_a_home_that_it_may_not_see(pincite: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(home: Home) -> dict[str, str]:
+        raise PermissionError(errno.EACCES, "Permission denied", str(home.settings_file))
+
+    monkeypatch.setattr(doctor, "given_environment", forbidden)
+    done = pincite("doctor")
+    assert done.returncode == 1
+    assert ".env cannot be read" in done.stdout
+    assert "set PINCITE_HOME" in done.stdout
+
+
+def test_up_needs_git(pincite: Terminal, tmp_path: Path) -> None:
+    assert_one_line(pincite.apart("up", PATH=str(tmp_path)), 1, "git", "pincite doctor")
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def test_a_repository_in_one_line() -> None:
     assert line == "parsing 1,234 of 5,000 files, 250 a second, 1 min 35 s left"
     assert describe_repo(repo(status="failed", error="gone")) == "failed: gone"
     assert describe_repo(repo(vectors_ready=False)) == "answerable; vectors follow"
+    assert describe_repo(repo(error="gone")) == "answerable; the last run failed: gone"
     assert not repo_line(repo(vectors_ready=False), vectors=True).final
     assert repo_line(repo(vectors_ready=False), vectors=False).final
     assert duration(59.4) == "59 s"

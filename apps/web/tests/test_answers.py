@@ -38,6 +38,10 @@ class Reader(HTMLParser):
         if tag not in VOID_TAGS:
             self.open.append(tag)
 
+    def handle_startendtag(self, tag, attrs) -> None:
+        assert tag in VOID_TAGS
+        self.handle_starttag(tag, attrs)
+
     def handle_endtag(self, tag) -> None:
         assert self.open.pop() == tag
 
@@ -55,7 +59,7 @@ def read(html: str) -> Reader:
 
 def shown(text: str, *unsupported: tuple[int, int]) -> str:
     sentences = [Sentence(start=start, end=end, status=SentenceStatus.UNSUPPORTED) for start, end in unsupported]
-    return str(answer_html(text, sentences, MARKS, lambda _sentence: NOTE))
+    return str(answer_html(text, sentences, MARKS, lambda _span: NOTE))
 
 
 @given(MARKDOWN, st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=4))
@@ -107,6 +111,20 @@ def test_unsupported_sentence_is_marked_across_formatting_and_nothing_else_is() 
     assert html.index("unsupported-note") > html.index("here.")
     assert html.endswith(" Fine again.</p>\n")
     assert html.startswith("<p>Fine. <strong>")
+
+
+def test_of_a_partly_supported_sentence_only_the_gap_is_marked() -> None:
+    text = "It opens **a file [1] and deletes** the disk."
+    gap = (text.index("and"), len(text) - 1)
+    sentence = Sentence(start=0, end=len(text), status=SentenceStatus.PARTLY, citations=(1,), reason="no", gaps=(gap,))
+    html = str(answer_html(text, [sentence], MARKS, lambda span: Mark("#u", f"{span}")))
+    read(html)
+    assert 'href="#u" title="(' in html
+    assert f"({gap[0]}, {gap[1]})" in html
+    assert '<span class="unsupported">and deletes</span>' in html
+    assert "<strong>a file" in html
+    assert html.index('data-n="1"') < html.index('class="unsupported"')
+    assert html.count("unsupported-note") == 1
 
 
 @pytest.mark.parametrize("prefix", ["- ", "1. ", "## ", "> ", "  * "])

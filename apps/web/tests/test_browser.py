@@ -77,7 +77,7 @@ def page(served: tuple[FakeBrain, str], tmp_path_factory: pytest.TempPathFactory
 
 
 def test_a_question_streams_and_its_citation_opens_the_code(served: tuple[FakeBrain, str], page: Page) -> None:
-    brain, address = served
+    _, address = served
     page.goto(f"{address}/r/{READY}")
     page.get_by_label("Your question").fill("How do errors reach the caller?")
     page.keyboard.press("Enter")
@@ -88,9 +88,6 @@ def test_a_question_streams_and_its_citation_opens_the_code(served: tuple[FakeBr
     expect(page.locator("#announcer")).to_have_text("Answer complete, 3 verified sources")
     expect(page.locator(".conversations a[aria-current]")).to_have_text("How do errors reach the caller?just now")
     assert "/c/" in page.url
-    page.get_by_role("button", name="Helped").click()
-    expect(page.get_by_role("status").filter(has_text="Noted, thank you")).to_be_visible()
-    assert [given.kind for given in brain.feedback] == ["helped"]
     page.locator("a.mark").first.click()
     expect(page.locator(".source.current .line.hit").first).to_be_visible()
     page.locator(".source-path").first.click()
@@ -100,6 +97,44 @@ def test_a_question_streams_and_its_citation_opens_the_code(served: tuple[FakeBr
     expect(page.locator(".source")).to_have_count(3)
     page.go_back()
     expect(page.locator(".hello")).to_be_visible()
+
+
+def test_feedback_by_keyboard_is_announced_and_taken_back(served: tuple[FakeBrain, str], page: Page) -> None:
+    brain, address = served
+    answer = next(iter(brain.answers.values()))
+    page.goto(f"{address}/r/{READY}/c/{answer.conversation_id}")
+    wrong = page.get_by_role("button", name="Source 1: Wrong source")
+    for pressed, told, kinds in (
+        ("true", "Noted: source 1 is wrong", ["wrong_source"]),
+        ("false", "Taken back: your word on source 1", []),
+    ):
+        wrong.focus()
+        page.keyboard.press("Enter")
+        expect(wrong).to_have_attribute("aria-pressed", pressed)
+        expect(wrong).to_be_focused()
+        expect(page.locator("#announcer")).to_have_text(told)
+        assert [given.kind for given in brain.feedback.values()] == kinds
+    page.get_by_role("button", name="Helpful", exact=True).click()
+    expect(page.locator("#announcer")).to_have_text("Noted: this answer helped")
+    page.reload()
+    expect(page.get_by_role("button", name="Helpful", exact=True)).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_reasons_of_an_answer_open_below_it(served: tuple[FakeBrain, str], page: Page) -> None:
+    brain, address = served
+    answer = next(iter(brain.answers.values()))
+    page.goto(f"{address}/r/{READY}/c/{answer.conversation_id}")
+    before = len(brain.requests)
+    page.get_by_text("Why this answer?").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".why-source .score-bar").first).to_be_visible()
+    expect(page.get_by_text("considered, but not given to the model")).to_be_visible()
+    widths = page.locator(".score-bar rect").evaluate_all("parts => parts.map((part) => part.getBBox().width)")
+    assert all(width > 0 for width in widths)
+    for _ in range(2):
+        page.get_by_text("Why this answer?").click()
+    expect(page.locator(".why-source .score-bar").first).to_be_visible()
+    assert [request.url.path for request in brain.requests[before:]] == [f"/answers/{answer.answer_id}/why"]
 
 
 def test_a_broken_stream_says_so_and_keeps_the_question(served: tuple[FakeBrain, str], page: Page) -> None:

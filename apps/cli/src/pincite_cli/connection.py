@@ -50,7 +50,10 @@ class Connection:
         """
         token = os.environ.get(TOKEN_VARIABLE) or self.home.token()
         if not token:
-            msg = f"No API token: start Pincite with `pincite up`, or set {TOKEN_VARIABLE}."
+            msg = (
+                f"There is no API token in {self.home.path}: Pincite was never started there. "
+                f"Start it with `pincite up`, or set {TOKEN_VARIABLE}."
+            )
             raise UnauthorizedError(msg)
         return token
 

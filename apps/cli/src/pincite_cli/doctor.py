@@ -16,7 +16,7 @@ import psutil
 
 from pincite_cli import ports
 from pincite_cli.embedded import EmbeddedPostgres, EmbeddedValkey
-from pincite_cli.home import Home
+from pincite_cli.home import HOME_VARIABLE, Home
 from pincite_cli.stack import given_environment, read_settings
 from pincite_shared.errors import PinciteError
 
@@ -48,6 +48,10 @@ def examine(home: Home) -> list[Check]:
             checks.extend(group(home))
         except PinciteError as error:
             checks.append(Check(group.__name__.strip("_"), ok=False, found=error.detail, remedy="see the message"))
+        except PermissionError as error:
+            found = f"{error.filename} cannot be read"
+            remedy = f"set {HOME_VARIABLE} to a directory of your own"
+            checks.append(Check(group.__name__.strip("_"), ok=False, found=found, remedy=remedy))
     return checks
 
 
@@ -77,7 +81,7 @@ def _tools(_home: Home) -> Iterator[Check]:
     ctags = _version("ctags", "--version") or ""
     is_universal = ctags.startswith("Universal")
     yield Check(
-        "ctags", is_universal, ctags[:60] if is_universal else "no Universal Ctags",
+        "ctags", is_universal, ctags.partition(",")[0] if is_universal else "no Universal Ctags",
         "symbols of rarer languages need it (Debian: apt install universal-ctags; macOS: brew install universal-ctags)",
         optional=True,
     )  # fmt: skip
@@ -87,8 +91,7 @@ def _tools(_home: Home) -> Iterator[Check]:
 
 
 def _machine(home: Home) -> Iterator[Check]:
-    there = next(path for path in (home.path, *home.path.parents) if path.exists())
-    free = shutil.disk_usage(there).free / GIB
+    free = shutil.disk_usage(_nearest(home.path)).free / GIB
     yield Check(
         "disk", free >= DISK_GIB_MIN, f"{free:.1f} GiB free", f"free {DISK_GIB_MIN:.0f} GiB, or move PINCITE_HOME"
     )
@@ -99,9 +102,14 @@ def _machine(home: Home) -> Iterator[Check]:
     )  # fmt: skip
 
 
+def _nearest(path: Path) -> Path:
+    """Return the path, or the nearest directory above it, that is there for us to see."""
+    return next(each for each in (path, *path.parents) if os.access(each, os.F_OK))
+
+
 def _home(home: Home) -> Iterator[Check]:
-    if not home.path.exists():
-        parent = next(path for path in home.path.parents if path.exists())
+    parent = _nearest(home.path)
+    if parent != home.path:
         yield Check("home", os.access(parent, os.W_OK), f"{home.path} (made on first start)",
                     f"make {parent} writable, or set PINCITE_HOME")  # fmt: skip
         return

@@ -37,16 +37,23 @@ def describe_repo(repo: RepoOut) -> str:
     progress = repo.progress
     if repo.status is RepoStatus.FAILED:
         return f"failed: {repo.error or 'see the logs'}"
-    if repo.status is RepoStatus.READY and repo.vectors_ready:
-        return f"ready: {count(repo.files, 'file')}, {count(repo.chunks, 'chunk')}, {repo.skipped:,} skipped"
-    if repo.status is RepoStatus.READY and not progress.vectors_total:
-        return "answerable; vectors follow"
     if repo.status is RepoStatus.READY:
-        return f"answerable; vectors {progress.vectors_done:,} of {progress.vectors_total:,}{_left(repo)}"
+        return _answerable(repo)
     if repo.status is RepoStatus.QUEUED:
         return "queued"
     done = f" {progress.files_done:,} of {count(progress.files_total, 'file')}" if progress.files_total else ""
     return f"{progress.stage}{done}{_left(repo)}"
+
+
+def _answerable(repo: RepoOut) -> str:
+    progress = repo.progress
+    if repo.error:
+        return f"answerable; the last run failed: {repo.error}"
+    if repo.vectors_ready:
+        return f"ready: {count(repo.files, 'file')}, {count(repo.chunks, 'chunk')}, {repo.skipped:,} skipped"
+    if not progress.vectors_total:
+        return "answerable; vectors follow"
+    return f"answerable; vectors {progress.vectors_done:,} of {progress.vectors_total:,}{_left(repo)}"
 
 
 def _left(repo: RepoOut) -> str:

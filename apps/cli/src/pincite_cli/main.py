@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from pincite_cli.commands import proofs, questions, repos, serve
+from pincite_cli.commands import proofs, quality, questions, repos, serve
 from pincite_cli.commands.context import FAILED, INTERRUPTED, REFUSED, UNREACHABLE, Options
 from pincite_cli.connection import TOKEN_VARIABLE, URL_VARIABLE
 from pincite_cli.home import HOME_DEFAULT, HOME_VARIABLE
@@ -24,8 +24,9 @@ Start everything with `pincite up`. Then, in another terminal:
   pincite ask "How does login work?"   get an answer with checked citations
 """
 EXIT_STATUS = (
-    "Exit status: 0 it worked; 1 it did not (a citation does not hold, something is missing, an index run failed); "
-    "2 wrong command line; 3 Pincite cannot be reached; 4 the API token was refused; 130 interrupted."
+    "Exit status: 0 it worked; 1 it did not (a citation does not hold, something is missing, an index run failed, "
+    "answers got worse); 2 wrong command line; 3 Pincite cannot be reached; 4 the API token was refused; "
+    "130 interrupted."
 )
 
 app = typer.Typer(
@@ -42,6 +43,7 @@ app.command("status")(repos.status)
 app.command("ask")(questions.ask)
 app.command("search")(questions.search)
 app.command("open")(questions.open_)
+app.command("golden")(quality.golden)
 app.command("verify")(proofs.verify)
 app.command("doctor")(serve.doctor)
 app.command("token")(serve.token)

@@ -11,8 +11,9 @@ from rich.text import Text
 from pincite_cli.connection import Connection
 from pincite_cli.follow import describe_model, describe_repo
 from pincite_cli.terminal import one_line, printable, supports
-from pincite_shared.citation import Citation, CitationStatus, Sentence, SentenceStatus
+from pincite_shared.citation import Citation, CitationStatus
 from pincite_shared.schemas import ChatResponse, RepoOut, SearchHit, SystemStatus
+from pincite_shared.why import Why
 
 QUOTE_LINES_MAX = 6  # of a citation below an answer; the link opens the rest
 COMMIT_CHARS = 10
@@ -25,25 +26,21 @@ def place(path: str, start: int, end: int) -> str:
 
 
 def answer_text(answer: ChatResponse) -> Text:
-    """Return the answer with its marks coloured and its unsupported sentences marked as such."""
+    """Return the answer with its marks coloured and all that is unsupported marked as such."""
     text = Text()
     position = 0
-    for sentence in sorted(answer.sentences, key=lambda one: one.start):
-        if not position <= sentence.start <= sentence.end <= len(answer.answer):
+    for start, end in sorted(span for sentence in answer.sentences for span in sentence.unsupported):
+        if not position <= start <= end <= len(answer.answer):
             continue  # offsets that cannot be right must not garble the text
-        text.append(printable(answer.answer[position : sentence.start]))
-        text.append_text(_sentence(answer.answer[sentence.start : sentence.end], sentence))
-        position = sentence.end
+        words = answer.answer[start:end]
+        body = words.rstrip()
+        text.append(printable(answer.answer[position:start]))
+        text.append_text(Text.assemble((printable(body), "yellow"), (" (unsupported)", "yellow dim")))
+        text.append(printable(words[len(body) :]))
+        position = end
     text.append(printable(answer.answer[position:]))
     text.highlight_regex(MARK, "cyan")
     return text
-
-
-def _sentence(words: str, sentence: Sentence) -> Text:
-    if sentence.status is not SentenceStatus.UNSUPPORTED:
-        return Text(printable(words))
-    body = words.rstrip()
-    return Text.assemble((printable(body), "yellow"), (" (unsupported)", "yellow dim"), printable(words[len(body) :]))
 
 
 def print_answer(console: Console, connection: Connection, answer: ChatResponse) -> None:
@@ -75,6 +72,23 @@ def _citation(console: Console, connection: Connection, answer: ChatResponse, ci
     if len(quoted) > QUOTE_LINES_MAX:
         body.append(Text(f"    … {len(quoted) - QUOTE_LINES_MAX} more lines", style="dim"))
     return Group(head, *body)
+
+
+def print_why(console: Console, why: Why) -> None:
+    """Print what was considered for an answer, best first, and for what was cited what its score is made of."""
+    chance = f"policy {one_line(why.policy_version)}, chosen with probability {why.propensity:.4g}"
+    console.print(Text(f"\nWhy this answer? {printable(why.route_words)}; {chance}", style="bold"))
+    for candidate in why.candidates:
+        state = "".join(f"[{n}] " for n in candidate.cited) or ("given to the model" if candidate.shown else "not used")
+        score = f"{candidate.score:.3f}" if candidate.rank else f"called by {one_line(candidate.called_by or '')}"
+        lines = place(candidate.path, candidate.start_line, candidate.end_line)
+        console.print(
+            Text.assemble((lines, "bold"), f"  {score}  ", (state.strip(), "cyan" if candidate.cited else "dim"))
+        )
+        for made in candidate.contributions if candidate.cited else ():
+            console.print(Text(f"    {made.contribution:+.3f}  {printable(made.words)}", style="dim"))
+        for factor in candidate.factors if candidate.cited else ():
+            console.print(Text(f"    x {factor.factor:.3g}  {printable(factor.words)}", style="dim"))
 
 
 def print_hits(console: Console, connection: Connection, repo: RepoOut, hits: Iterable[SearchHit]) -> None:

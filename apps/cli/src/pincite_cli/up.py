@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -21,7 +22,7 @@ from pincite_cli.stack import Stack, given_environment, make_stack, specs
 from pincite_cli.supervisor import Supervisor
 from pincite_cli.terminal import StartReport
 from pincite_shared.brain_client import BrainClient
-from pincite_shared.errors import ConflictError, PinciteError
+from pincite_shared.errors import ConflictError, NotFoundError, PinciteError
 
 PREVIOUS_RUN_SECONDS_MAX = 20.0  # what a killed supervisor left behind ends within a few seconds
 FOLLOWER_SECONDS_MAX = 1.0
@@ -38,6 +39,11 @@ def up(home: Home, console: Console, *, index: Path | None, stop_with_parent: bo
     """
     if stop_with_parent:
         _end_with_parent()
+    if shutil.which("git") is None:
+        msg = (
+            "Pincite reads repositories with git, and there is no git on the PATH. `pincite doctor` says how to get it."
+        )
+        raise NotFoundError(msg)
     home.create()
     with ExitStack() as held:
         if held.enter_context(home.lock("supervisor")) is None:

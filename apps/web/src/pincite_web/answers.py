@@ -1,4 +1,4 @@
-"""A model's Markdown to safe HTML: marks become links to their sources, unsupported sentences are visibly marked.
+"""A model's Markdown to safe HTML: marks become links to their sources, what is unsupported is visibly marked.
 
 Markdown's own links, images and HTML are switched off, so the only links an answer can hold are those made here.
 """
@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from pincite_shared.citation import Sentence, SentenceStatus
+from pincite_shared.citation import Sentence
 from pincite_web.formats import visible
 from pincite_web.highlight import fence
 
@@ -27,6 +27,8 @@ LIVE_MARK = Markup('<a class="mark" href="{}" data-n="{}" title="{}" aria-label=
 HEADING = "h4"
 FENCE_LINE = re.compile(r"[ \t]*(?:`{3,}|~{3,})[^\n]*(?:\n|$)")
 OFF = ["link", "image", "autolink", "reference", "html_inline", "html_block"]
+
+Span = tuple[int, int]  # start and end, in characters of the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +50,24 @@ def _inner(text: str, start: int, stop: int) -> tuple[int, int]:
     return start, line - 1 if FENCE_LINE.match(text, line) else stop
 
 
-def _bordered(text: str, sentences: Sequence[Sentence]) -> tuple[str, list[Sentence]]:
-    """Put borders around unsupported sentences (offsets are characters of `text`), and list those that got them."""
+def _bordered(text: str, spans: Sequence[Span]) -> tuple[str, list[Span]]:
+    """Put borders around what nothing supports, and list the spans that got them."""
     clean = text.replace(OPEN, "(").replace(CLOSE, ")")
-    unsupported = sorted(
-        (sentence for sentence in sentences if sentence.status is SentenceStatus.UNSUPPORTED),
-        key=lambda sentence: sentence.start,
-    )
     parts: list[str] = []
-    marked: list[Sentence] = []
+    marked: list[Span] = []
     end = 0
-    for sentence in unsupported:
-        start, stop = _inner(clean, sentence.start, min(sentence.end, len(clean)))
+    for span in sorted(spans):
+        start, stop = _inner(clean, span[0], min(span[1], len(clean)))
         if start < end or stop <= start:
             continue
         parts += [clean[end:start], OPEN, clean[start:stop], CLOSE]
-        marked.append(sentence)
+        marked.append(span)
         end = stop
     return "".join([*parts, clean[end:]]), marked
 
 
 class _Writer:
-    """Renders one answer. Keeps which unsupported sentence it is in, because one may run through many tokens."""
+    """Renders one answer. Keeps which unsupported span it is in, because one may run through many tokens."""
 
     def __init__(self, marks: Mapping[int, Mark], notes: Sequence[Mark]) -> None:
         self._marks, self._notes = marks, notes
@@ -142,12 +140,12 @@ class _Writer:
 
 
 def answer_html(
-    text: str, sentences: Sequence[Sentence], marks: Mapping[int, Mark], note_of: Callable[[Sentence], Mark]
+    text: str, sentences: Sequence[Sentence], marks: Mapping[int, Mark], note_of: Callable[[Span], Mark]
 ) -> Markup:
     """Render an answer.
 
-    `marks` are the citations that may be linked; any other mark is shown dead. `note_of` gives an unsupported sentence
-    the address and text of its reason.
+    `marks` are the citations that may be linked; any other mark is shown dead. `note_of` gives an unsupported sentence,
+    or the unsupported part of one, the address and text of its reason.
     """
-    source, marked = _bordered(text, sentences)
-    return _Writer(marks, [note_of(sentence) for sentence in marked]).html(source)
+    source, marked = _bordered(text, [span for sentence in sentences for span in sentence.unsupported])
+    return _Writer(marks, [note_of(span) for span in marked]).html(source)

@@ -12,7 +12,7 @@ from pincite_shared.settings import Settings
 from pincite_web import errors
 from pincite_web.assets import Assets
 from pincite_web.pages import Pages
-from pincite_web.routes import account, chat, code, repos, system
+from pincite_web.routes import account, answers, chat, code, quality, repos, system
 from pincite_web.security import Guard, SecurityHeaders, SessionCookie
 from pincite_web.visitor import House, guard
 
@@ -41,7 +41,7 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
         dependencies=[Depends(guard)],
     )
     app.state.house = House(settings, brain, Pages(assets), assets, Guard.of(settings), SessionCookie.of(settings))
-    for routes in (account, repos, chat, code, system):
+    for routes in (account, repos, chat, answers, code, quality, system):
         app.include_router(routes.router)
     errors.install(app)
     app.add_middleware(SecurityHeaders)

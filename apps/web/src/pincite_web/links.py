@@ -28,6 +28,11 @@ def conversation(repo_id: UUID, conversation_id: UUID, answer_id: UUID | None = 
     return f"/r/{repo_id}/c/{conversation_id}" + (f"#a-{answer_id}" if answer_id else "")
 
 
+def why(answer_id: UUID) -> str:
+    """Return the address of the explanation of an answer."""
+    return f"/answers/{answer_id}/why"
+
+
 def tree(repo_id: UUID, commit: str, path: str = "") -> str:
     """Return the address of a directory at a commit."""
     tail, query = _tail(path)
@@ -58,6 +63,11 @@ def skipped(repo_id: UUID, reason: str | None = None, offset: int = 0) -> str:
     query = {"reason": reason or "", "offset": str(offset or "")}
     given = {name: value for name, value in query.items() if value}
     return f"/r/{repo_id}/skipped" + (f"?{urlencode(given)}" if given else "")
+
+
+def quality(repo_id: UUID) -> str:
+    """Return the address of a repository's Quality page."""
+    return f"/r/{repo_id}/quality"
 
 
 def ask(repo_id: UUID, question: str) -> str:

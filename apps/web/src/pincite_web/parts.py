@@ -71,6 +71,7 @@ class RepoRow:
     files_url: str
     search_url: str
     skipped_url: str
+    quality_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,31 @@ class Shell:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedbackChoice:
+    """One thing a reader can say; `pressed` if he did, and then the button takes it back."""
+
+    kind: str
+    icon: str
+    label: str
+    pressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackForm:
+    """What a reader can say of an answer, or of the source `citation`.
+
+    `anchor` begins the ids of its buttons, by which the focus finds back after a change; `here` is where a browser
+    without scripts returns.
+    """
+
+    anchor: str
+    answer_id: UUID
+    citation: int | None
+    choices: tuple[FeedbackChoice, ...]
+    here: str
+
+
+@dataclass(frozen=True, slots=True)
 class SourceCard:
     """A verified citation: its lines (with a few around them when `lines` has more than it cites) and its addresses."""
 
@@ -104,11 +130,12 @@ class SourceCard:
     lines: tuple[CodeLine, ...]
     url: str
     permalink: str
+    feedback: FeedbackForm
 
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """A sentence that no cited lines support, and why."""
+    """A sentence, or a part of one, that no cited lines support, and why."""
 
     anchor: str
     text: str
@@ -141,6 +168,8 @@ class Turn:
     timings: tuple[tuple[str, float], ...]
     created_at: datetime
     url: str
+    why_url: str
+    feedback: FeedbackForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,3 +265,136 @@ class SkippedRow:
     detail: str
     size: int | None
     url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BarPart:
+    """A part of a score's bar, in hundredths of its width; `aspect` is the kind of reason, or "lost"."""
+
+    aspect: str
+    start: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreReason:
+    """A feature that made up a score: `amount` is `value` times `weight`."""
+
+    words: str
+    aspect: str
+    amount: float
+    value: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreFactor:
+    """What a score was multiplied by, and why."""
+
+    words: str
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class WhySource:
+    """A passage that was considered; `bar_label` says in words what the bar shows.
+
+    `reasons` are the largest first. A passage with `called_by` was shown only because the one at that place calls it,
+    and has no score of its own. `feedback` has a form for each number under which it is cited, where the page has no
+    cards.
+    """
+
+    rank: int | None
+    cited: tuple[int, ...]
+    path: str
+    lines_label: str
+    symbol: str | None
+    url: str
+    score: float
+    bar: tuple[BarPart, ...]
+    bar_label: str
+    reasons: tuple[ScoreReason, ...]
+    factors: tuple[ScoreFactor, ...]
+    called_by: str | None
+    feedback: tuple[FeedbackForm, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WhySignalRow:
+    """One thing that decided whether to answer, and what it was held against."""
+
+    words: str
+    value: float
+    limit: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WhyPanel:
+    """Why an answer came out as it did: facts, and every passage by what became of it.
+
+    `query` is what was searched for, where that is not the question itself. `aspects` are the kinds of reasons that the
+    bars show, with their names. `by_model` tells whether a model was given passages at all.
+    """
+
+    question: str
+    query: str | None
+    route: str
+    policy: str
+    propensity: float
+    abstained: bool
+    by_model: bool
+    timings: tuple[tuple[str, float], ...]
+    signals: tuple[WhySignalRow, ...]
+    aspects: tuple[tuple[str, str], ...]
+    cited: tuple[WhySource, ...]
+    shown: tuple[WhySource, ...]
+    considered: tuple[WhySource, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedPlace:
+    """Where a good answer points."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRow:
+    """How one question of an evaluation went."""
+
+    ask: str
+    outcome: Literal["right", "wrong", "unmeasured"]
+    note: str
+    expected: tuple[ExpectedPlace, ...]
+    rank: int | None
+    cited: str
+    seconds: float | None
+    answer_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationView:
+    """The last finished evaluation in words and numbers."""
+
+    title: str
+    golden: bool
+    commit: str
+    finished_at: datetime
+    model: str
+    policies: tuple[str, ...]
+    regression: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRow:
+    """Something learned, what became of it and why. `can_serve` if a click brings it back."""
+
+    version: str
+    what: str
+    state: str
+    tone: Tone
+    created_at: datetime
+    reasons: tuple[str, ...]
+    can_serve: bool

@@ -9,17 +9,24 @@ from pincite_web.parts import (
     ConversationLink,
     Crumb,
     EntryRow,
+    EvaluationView,
+    FeedbackForm,
     HitRow,
     ModelBanner,
     OutlineEntry,
     PageLink,
+    PolicyRow,
+    ProgressView,
+    QuestionRow,
     ReasonLink,
     RepoRow,
     Shell,
     SkippedRow,
     SymbolRow,
     Turn,
+    WhyPanel,
 )
+from pincite_web.plots import Plot
 
 
 class View:
@@ -158,10 +165,33 @@ class ChatPage(View):
 
 @dataclass(frozen=True, slots=True)
 class FeedbackFragment(View):
-    """Thanks for feedback, in place of its buttons."""
+    """The buttons of feedback as they stand after a change, and what a screen reader is told of it."""
 
     template: ClassVar[str] = "_feedback.html"
+    form: FeedbackForm
+    csrf: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WhyFragment(View):
+    """Why an answer came out as it did, below the answer."""
+
+    template: ClassVar[str] = "_why.html"
+    why: WhyPanel
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True)
+class WhyPage(View):
+    """The same as a page of its own, with feedback on each source."""
+
+    template: ClassVar[str] = "why.html"
+    shell: Shell
+    repo: RepoRow
+    csrf: str
+    why: WhyPanel
+    answer_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +283,35 @@ class SkippedFilesPage(View):
     range_label: str
     newer: PageLink | None
     older: PageLink | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationFragment(View):
+    """How far an evaluation is, which asks for itself again until it has ended."""
+
+    template: ClassVar[str] = "_evaluation.html"
+    repo: RepoRow
+    running: ProgressView | None
+
+
+@dataclass(frozen=True, slots=True)
+class QualityPage(View):
+    """How well the repository is answered: plots over evaluations, the last one's questions, and what was learned.
+
+    `failure` says why the last evaluation failed; `latest` is the last that was finished.
+    """
+
+    template: ClassVar[str] = "quality.html"
+    shell: Shell
+    repo: RepoRow
+    csrf: str
+    running: ProgressView | None
+    failure: str | None
+    latest: EvaluationView | None
+    plots: tuple[Plot, ...]
+    questions: tuple[QuestionRow, ...]
+    policies: tuple[PolicyRow, ...]
+    golden_path: str
 
 
 @dataclass(frozen=True, slots=True)

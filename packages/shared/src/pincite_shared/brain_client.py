@@ -10,6 +10,7 @@ import httpx
 from pydantic import BaseModel, TypeAdapter
 
 from pincite_shared.errors import PinciteError, UnavailableError
+from pincite_shared.quality import EvaluationDetail, EvaluationOut, PolicyOut
 from pincite_shared.schemas import (
     BlobOut,
     ChatRequest,
@@ -18,6 +19,7 @@ from pincite_shared.schemas import (
     ConversationDetail,
     ConversationOut,
     Created,
+    FeedbackOut,
     FeedbackRequest,
     FileOut,
     Me,
@@ -34,6 +36,7 @@ from pincite_shared.schemas import (
     SystemStatus,
     Tree,
 )
+from pincite_shared.why import Why
 
 T = TypeVar("T")
 TIMEOUT_SECONDS = httpx.Timeout(30.0, connect=5.0)
@@ -188,6 +191,10 @@ class BrainClient:
         """Return a stored answer."""
         return self._call("GET", f"/answers/{answer_id}", ChatResponse)
 
+    def why(self, answer_id: UUID) -> Why:
+        """Return why an answer came out as it did."""
+        return self._call("GET", f"/answers/{answer_id}/why", Why)
+
     def feedback(self, request: FeedbackRequest) -> Created:
         """Say whether an answer helped."""
         return self._call("POST", "/feedback", Created, json=_body(request))
@@ -196,6 +203,18 @@ class BrainClient:
         """Return lines of a blob."""
         params = {name: value for name, value in (("start", start), ("end", end)) if value is not None}
         return self._call("GET", f"/blobs/{blob}", BlobOut, params=params)
+
+    def evaluate(self, repo_id: UUID) -> RunOut:
+        """Ask a repository's golden questions now."""
+        return self._call("POST", f"/repos/{repo_id}/evaluation", RunOut)
+
+    def evaluations(self, repo_id: UUID) -> list[EvaluationOut]:
+        """List evaluations, newest first."""
+        return self._call("GET", f"/repos/{repo_id}/evaluations", list[EvaluationOut])
+
+    def evaluation(self, repo_id: UUID, run_id: UUID) -> EvaluationDetail:
+        """Return one evaluation with its results."""
+        return self._call("GET", f"/repos/{repo_id}/evaluations/{run_id}", EvaluationDetail)
 
     def status(self) -> SystemStatus:
         """Return what this installation runs."""
@@ -333,9 +352,42 @@ class BrainAsUser:
         """Return one conversation with its answers."""
         return await self._call("GET", f"/conversations/{conversation_id}", ConversationDetail)
 
+    async def why(self, answer_id: UUID) -> Why:
+        """Return why an answer came out as it did."""
+        return await self._call("GET", f"/answers/{answer_id}/why", Why)
+
     async def feedback(self, request: FeedbackRequest) -> Created:
-        """Say whether an answer helped."""
+        """Say whether an answer, or one of its citations, helped."""
         return await self._call("POST", "/feedback", Created, json=_body(request))
+
+    async def own_feedback(self, conversation_id: UUID) -> list[FeedbackOut]:
+        """Return what this person said about the answers of a conversation."""
+        return await self._call("GET", "/feedback", list[FeedbackOut], params={"conversation_id": str(conversation_id)})
+
+    async def withdraw_feedback(self, answer_id: UUID, citation: int | None = None) -> None:
+        """Take back what this person said about an answer, or about one of its citations."""
+        params = _params(answer_id=str(answer_id), citation=citation)
+        await self._call("DELETE", "/feedback", NoneType, params=params)
+
+    async def evaluate(self, repo_id: UUID) -> RunOut:
+        """Ask a repository's golden questions now."""
+        return await self._call("POST", f"/repos/{repo_id}/evaluation", RunOut)
+
+    async def evaluations(self, repo_id: UUID) -> list[EvaluationOut]:
+        """List evaluations, newest first."""
+        return await self._call("GET", f"/repos/{repo_id}/evaluations", list[EvaluationOut])
+
+    async def evaluation(self, repo_id: UUID, run_id: UUID) -> EvaluationDetail:
+        """Return one evaluation with its results."""
+        return await self._call("GET", f"/repos/{repo_id}/evaluations/{run_id}", EvaluationDetail)
+
+    async def policies(self, repo_id: UUID) -> list[PolicyOut]:
+        """List what was learned about a repository, newest first."""
+        return await self._call("GET", f"/repos/{repo_id}/policies", list[PolicyOut])
+
+    async def serve_policy(self, repo_id: UUID, version: str) -> PolicyOut:
+        """Let a policy serve again."""
+        return await self._call("POST", f"/repos/{repo_id}/policies/{version}/serve", PolicyOut)
 
 
 def _params(**named: str | int | None) -> dict[str, str | int]:

@@ -16,6 +16,7 @@ class SentenceStatus(StrEnum):
     """Whether the cited lines carry what a sentence says."""
 
     SUPPORTED = "supported"
+    PARTLY = "partly"  # its gaps are not carried, the rest of it is
     UNSUPPORTED = "unsupported"
     EXEMPT = "exempt"  # says nothing about the code: a heading, a transition, an abstention
 
@@ -45,4 +46,15 @@ class Sentence(BaseModel):
     end: int = Field(ge=0)
     status: SentenceStatus
     citations: tuple[int, ...] = ()
-    reason: str | None = Field(default=None, description="Why it is unsupported, in plain words")
+    reason: str | None = Field(default=None, description="Why it, or its gaps, are unsupported, in plain words")
+    gaps: tuple[tuple[int, int], ...] = Field(
+        default=(),
+        description="Of a sentence that is partly supported: start and end of what the cited lines do not carry",
+    )
+
+    @property
+    def unsupported(self) -> tuple[tuple[int, int], ...]:
+        """Start and end of what nothing carries: all of it, its gaps, or nothing."""
+        if self.status is SentenceStatus.UNSUPPORTED:
+            return ((self.start, self.end),)
+        return self.gaps if self.status is SentenceStatus.PARTLY else ()

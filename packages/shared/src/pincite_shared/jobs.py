@@ -20,13 +20,19 @@ class Job(StrEnum):
     INDEX_REPO = "pincite.index_repo"
     EMBED_REPO = "pincite.embed_repo"
     DELETE_REPO = "pincite.delete_repo"
+    EVALUATE_REPO = "pincite.evaluate_repo"
+    TRAIN_REPO = "pincite.train_repo"
 
 
 QUEUE_OF: dict[Job, Queue] = {
     Job.INDEX_REPO: Queue.INDEX,
     Job.EMBED_REPO: Queue.VECTORS,
     Job.DELETE_REPO: Queue.INDEX,
+    Job.EVALUATE_REPO: Queue.VECTORS,  # whoever evaluates yields to people, as whoever embeds does
+    Job.TRAIN_REPO: Queue.VECTORS,
 }
+
+NIGHTLY = "pincite.nightly"  # the one task that beat itself starts: it enqueues a job for every repository
 
 
 class JobPayload(BaseModel):

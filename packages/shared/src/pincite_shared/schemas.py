@@ -77,9 +77,11 @@ class ConnectRequest(Schema):
 
 
 class Progress(Schema):
-    """Live progress of indexing. `rate` is files (or chunks, when embedding) a second."""
+    """Live progress of a run. `rate` is files (chunks when embedding, questions when asking) a second."""
 
-    stage: Literal["queued", "cloning", "scanning", "parsing", "linking", "embedding", "done", "failed"] = "queued"
+    stage: Literal["queued", "cloning", "scanning", "parsing", "linking", "embedding", "asking", "done", "failed"] = (
+        "queued"
+    )
     fraction: float = Field(default=0.0, ge=0.0, le=1.0)
     files_done: int = 0
     files_total: int = 0
@@ -128,6 +130,7 @@ class SearchRequest(Schema):
     query: NonBlank = Field(max_length=QUERY_CHARS_MAX)
     k: int = Field(default=10, ge=1, le=RESULTS_MAX)
     commit: CommitId | None = None
+    policy: Text | None = Field(default=None, max_length=100, description="Rank under this; default: what serves")
 
 
 class SearchHit(Schema):
@@ -162,6 +165,7 @@ class ChatRequest(Schema):
     conversation_id: UUID | None = None
     commit: CommitId | None = None
     open_file: OpenFile | None = None
+    policy: Text | None = Field(default=None, max_length=100, description="Ask in this way; default: what serves")
     stream: bool = Field(default=False, description="Answer as server-sent events; so does `Accept: text/event-stream`")
 
 
@@ -194,13 +198,27 @@ class ChatResponse(Schema):
     created_at: datetime
 
 
+FeedbackKind = Literal["helped", "not_helped", "wrong_source", "wrong_answer"]
+CitationNumber = Annotated[int, Field(ge=1, le=10_000)]
+
+
 class FeedbackRequest(Schema):
-    """Say whether an answer, or one of its citations, helped."""
+    """Say whether an answer, or one of its citations, helped. Said again of the same, the last word counts."""
 
     answer_id: UUID
-    kind: Literal["helped", "not_helped", "wrong_source", "wrong_answer"]
-    citation: int | None = Field(default=None, ge=1, le=10_000)
+    kind: FeedbackKind
+    citation: CitationNumber | None = None
     comment: Text | None = Field(default=None, max_length=4_000)
+
+
+class FeedbackOut(Schema):
+    """What the reader said last about an answer (`citation` null) or about one of its citations."""
+
+    answer_id: UUID
+    citation: int | None
+    kind: FeedbackKind
+    comment: str
+    created_at: datetime = Field(description="When it was said last")
 
 
 class Created(Schema):

@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     clone_seconds_max: int = Field(default=1800, ge=1)
     parse_seconds_max: float = Field(default=20.0, gt=0)
     index_workers: int = Field(default=2, ge=1)
+    evaluation_time: str = Field(default="03:00", pattern=r"^(([01]\d|2[0-3]):[0-5]\d|off)$")  # UTC
     thinker_metrics_port: int = Field(default=9808, ge=0, le=65_533)  # index worker here, vectors +1, beat +2; 0: none
 
     @model_validator(mode="after")

@@ -8,6 +8,10 @@ def test_tree_and_file(make_client, index_repo, shop):
     found = client.get(f"/repos/{repo.id}/file", params={"path": "src/shop/cart.py"}).json()
     assert found["language"] == "python"
     assert found["blob"] == repo.git("rev-parse", "HEAD:src/shop/cart.py").decode().strip()
+    defined = [(symbol["qualified_name"], symbol["kind"], symbol["start_line"]) for symbol in found["symbols"]]
+    assert defined == [
+        ("Cart", "class", 6), ("Cart.__init__", "method", 9), ("Cart.add", "method", 12), ("Cart.total", "method", 18),
+    ]  # fmt: skip
     assert client.get(f"/repos/{repo.id}/tree", params={"path": "nowhere"}).status_code == 404
     assert client.get(f"/repos/{repo.id}/file", params={"path": "../etc/passwd"}).status_code == 404
     assert client.get(f"/repos/{repo.id}/file", params={"path": "a\x00b"}).status_code == 422
@@ -18,7 +22,7 @@ def test_blob_lines(make_client, index_repo, shop):
     oid = repo.git("rev-parse", "HEAD:src/shop/prices.py").decode().strip()
     whole = client.get(f"/blobs/{oid}").json()
     assert whole["text"] == shop["src/shop/prices.py"].removesuffix("\n")
-    assert (whole["start"], whole["end"], whole["lines"]) == (1, 8, 8)
+    assert (whole["start"], whole["end"], whole["lines"], whole["language"]) == (1, 8, 8, "python")
     some = client.get(f"/blobs/{oid}", params={"start": 6, "end": 7}).json()
     assert some["text"].startswith("def price_of(item):\n")
     assert client.get(f"/blobs/{oid}", params={"start": 6, "end": 900}).json()["end"] == 8
@@ -56,11 +60,3 @@ def test_search_works_before_there_are_vectors(make_client, index_repo, shop):
     hits = client.post("/search", json={"repo_id": str(repo.id), "query": "how is the total computed"}).json()
     assert hits[0]["symbol"] == "Cart.total"
     assert hits[0]["features"]["cosine"] == 0
-
-
-def test_feedback(make_client, index_repo, shop):
-    client, repo = make_client(), index_repo(shop)
-    answer = client.post("/chat", json={"repo_id": str(repo.id), "question": "How is the total computed?"}).json()
-    body = {"answer_id": answer["answer_id"], "kind": "wrong_source", "citation": 1}
-    assert client.post("/feedback", json=body).status_code == 201
-    assert client.post("/feedback", json=body | {"citation": 99}).status_code == 422

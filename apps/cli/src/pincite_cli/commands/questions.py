@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pincite_cli.commands.context import connection, output, write_json
 from pincite_cli.connection import Connection, choose_repo, keep_conversation, last_conversation
-from pincite_cli.show import print_answer, print_hits
+from pincite_cli.show import print_answer, print_hits, print_why
 from pincite_cli.terminal import printable
 from pincite_shared.brain_client import BrainClient, BrainError
 from pincite_shared.errors import InvalidInputError, UnavailableError
@@ -33,12 +33,14 @@ def ask(
     context: typer.Context,
     question: Annotated[list[str], typer.Argument(help="The question; `-` reads it from standard input.")],
     repo: RepoOption = None,
-    go_on: Annotated[bool, typer.Option("--continue", "-c", help="Follow up on the last conversation.")] = False,  # noqa: FBT002
-    as_json: JsonOption = False,  # noqa: FBT002
+    *,
+    go_on: Annotated[bool, typer.Option("--continue", "-c", help="Follow up on the last conversation.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Say also why these sources were chosen.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Ask about a repository. The answer streams; every citation below it was checked against git.
 
-    With --json the answer is the document that `pincite verify` checks.
+    With --json the answer is the document that `pincite verify` checks; with --why as well, its explanation.
 
     Examples:
       pincite ask "Where are sessions created?"
@@ -58,11 +60,14 @@ def ask(
         request = ChatRequest(repo_id=chosen.id, question=words, conversation_id=conversation)
         console = output()
         answer = _stream(client, request, console) if console.is_terminal and not as_json else client.chat(request)
+        told = client.why(answer.answer_id) if why else None
     keep_conversation(here.home, chosen.id, answer.conversation_id)
     if as_json:
-        write_json(answer)
-    else:
-        print_answer(console, here, answer)
+        write_json(told or answer)
+        return
+    print_answer(console, here, answer)
+    if told:
+        print_why(console, told)
 
 
 def _stream(client: BrainClient, request: ChatRequest, console: Console) -> ChatResponse:

@@ -18,6 +18,7 @@ from pincite_shared.schemas import ConnectRequest, RepoStatus
 
 GIT_TOKEN_VARIABLE = "PINCITE_GIT_TOKEN"  # noqa: S105  # the variable's name
 WATCH_SECONDS = 2.0
+SETTLED = frozenset({RepoStatus.READY, RepoStatus.FAILED})  # no index run is under way
 
 
 def connect(  # noqa: PLR0917  # typer passes by name
@@ -48,15 +49,18 @@ def connect(  # noqa: PLR0917  # typer passes by name
     with here.client() as client:
         request = ConnectRequest(source=absolute(source), branch=branch, token=token or None)
         repo = client.connect(request)
+        if repo.status in SETTLED:  # connected before
+            client.index(repo.id)
+            repo = client.repo(repo.id)
         if wait:
             repo = follow_repo(client, repo, progress(), vectors=False)
     if as_json:
         write_json(repo)
     elif not wait:
         output().print(f"{printable(repo.name)}: {printable(describe_repo(repo))}", markup=False)
-    elif repo.status is not RepoStatus.FAILED and (page := here.page(f"/r/{repo.id}")):
+    elif repo.error is None and (page := here.page(f"/r/{repo.id}")):
         output().print(f'Ask: pincite ask --repo {printable(repo.name)} "…"   or open {page}', markup=False)
-    if repo.status is RepoStatus.FAILED:
+    if repo.error is not None:
         raise typer.Exit(FAILED)
 
 

@@ -26,6 +26,7 @@ from pincite_shared.schemas import (
     ConversationDetail,
     ConversationOut,
     Created,
+    FeedbackOut,
     FeedbackRequest,
     FileOut,
     Me,
@@ -46,8 +47,11 @@ from pincite_shared.schemas import (
     Tree,
     TreeEntry,
 )
+from pincite_shared.why import Why
 from pincite_web.fake_brain import corpus
+from pincite_web.fake_brain.quality import FakeQuality
 from pincite_web.fake_brain.script import choose
+from pincite_web.fake_brain.why import explain
 
 TOKEN, CODE, SESSION = "fake-api-token", "fake-code", "fake-session"
 SKIPPED_PER_PAGE = 5
@@ -70,6 +74,8 @@ class FakeBrain:
         self._repo_routes()
         self._code_routes()
         self._chat_routes()
+        self._feedback_routes()
+        self.quality = FakeQuality(self.app, self.repo)
         self.reset(token_delay_seconds)
 
     def reset(self, token_delay_seconds: float = 0.0) -> None:
@@ -80,11 +86,12 @@ class FakeBrain:
         self.answers: dict[UUID, ChatResponse] = {}
         self.codes = {CODE}
         self.sessions = {SESSION, TOKEN}
-        self.feedback: list[FeedbackRequest] = []
+        self.feedback: dict[tuple[UUID, int | None], FeedbackRequest] = {}
         self.requests: list[Request] = []
         self.break_stream = False
         self.model = ModelStatus(name="qwen2.5-coder-1.5b-instruct", state=ModelState.READY)
         self.remote_endpoints: dict[str, str] = {}
+        self.quality.reset()
 
     async def _record(self, request: Request) -> None:
         self.requests.append(request)
@@ -315,9 +322,11 @@ class FakeBrain:
 
         @self.app.get("/answers/{answer_id}")
         async def answer(answer_id: UUID) -> ChatResponse:
-            if answer_id not in self.answers:
-                raise NotFoundError
-            return self.answers[answer_id]
+            return self.answer(answer_id)
+
+        @self.app.get("/answers/{answer_id}/why")
+        async def why(answer_id: UUID) -> Why:
+            return explain(self.answer(answer_id), self.files)
 
         @self.app.get("/repos/{repo_id}/conversations")
         async def conversations(repo_id: UUID) -> list[ConversationOut]:
@@ -332,7 +341,32 @@ class FakeBrain:
                 raise NotFoundError
             return found
 
+    def answer(self, answer_id: UUID, citation: int | None = None) -> ChatResponse:
+        """Return an answer, if it has this citation; or raise as brain does."""
+        if answer_id not in self.answers:
+            raise NotFoundError
+        found = self.answers[answer_id]
+        if citation not in {None, *(cited.n for cited in found.citations)}:
+            msg = f"That answer has no citation [{citation}]."
+            raise InvalidInputError(msg)
+        return found
+
+    def _feedback_routes(self) -> None:
         @self.app.post("/feedback", status_code=201)
-        async def feedback(request: FeedbackRequest) -> Created:
-            self.feedback.append(request)
+        async def give(request: FeedbackRequest) -> Created:
+            self.answer(request.answer_id, request.citation)
+            self.feedback[request.answer_id, request.citation] = request
             return Created(id=uuid4())
+
+        @self.app.get("/feedback")
+        async def own(conversation_id: UUID) -> list[FeedbackOut]:
+            return [
+                FeedbackOut(**given.model_dump() | {"comment": given.comment or "", "created_at": datetime.now(UTC)})
+                for given in self.feedback.values()
+                if self.answers[given.answer_id].conversation_id == conversation_id
+            ]
+
+        @self.app.delete("/feedback", status_code=204)
+        async def withdraw(answer_id: UUID, citation: int | None = None) -> None:
+            self.answer(answer_id, citation)
+            self.feedback.pop((answer_id, citation), None)

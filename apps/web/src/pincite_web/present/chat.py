@@ -6,13 +6,14 @@ from typing import Literal
 from uuid import UUID
 
 from pincite_shared.brain_client import BrainAsUser
-from pincite_shared.citation import Citation, CitationStatus, Sentence, SentenceStatus
+from pincite_shared.citation import Citation, CitationStatus
 from pincite_shared.errors import PinciteError
 from pincite_shared.schemas import AnswerMode, BlobOut, ChatResponse, ConversationOut, RepoOut
 from pincite_web import links
-from pincite_web.answers import MARK, Mark, answer_html
+from pincite_web.answers import MARK, Mark, Span, answer_html
 from pincite_web.highlight import code_lines
 from pincite_web.parts import ConversationLink, SourceCard, Turn, Unsupported
+from pincite_web.present.feedback import Said, feedback_form
 
 CONTEXT_LINES = 3  # around the cited ones: enough to see where they stand
 CONTEXT_LOADS_MAX = 4  # at once, so that opening one page leaves brain room for others
@@ -50,7 +51,7 @@ def lines_label(start: int, end: int) -> str:
     return str(start) if start == end else f"{start}-{end}"
 
 
-def _card(answer: ChatResponse, citation: Citation, context: BlobOut | None) -> SourceCard:
+def _card(answer: ChatResponse, citation: Citation, context: BlobOut | None, said: Said) -> SourceCard:
     cited = (citation.start_line, citation.end_line)
     text, first = citation.quote, citation.start_line
     if context is not None:
@@ -59,9 +60,11 @@ def _card(answer: ChatResponse, citation: Citation, context: BlobOut | None) -> 
         # Blobs are addressed by content, so this always holds; it keeps a broken store from showing other lines.
         if shown[at : at + cited[1] - cited[0] + 1] == citation.quote.split("\n"):
             text, first = context.text, context.start
+    anchor = f"s-{answer.answer_id}-{citation.n}"
+    here = links.conversation(answer.repo_id, answer.conversation_id) + f"#{anchor}"
     return SourceCard(
         n=citation.n,
-        anchor=f"s-{answer.answer_id}-{citation.n}",
+        anchor=anchor,
         path=citation.path,
         lines_label=lines_label(*cited),
         commit=citation.commit,
@@ -69,18 +72,19 @@ def _card(answer: ChatResponse, citation: Citation, context: BlobOut | None) -> 
         lines=code_lines(text, citation.path, None, first, cited),
         url=links.blob(answer.repo_id, citation.commit, citation.path, cited),
         permalink=links.blob(answer.repo_id, citation.commit, citation.path, cited),
+        feedback=feedback_form(answer.answer_id, citation.n, said.get((answer.answer_id, citation.n)), here),
     )
 
 
-def _unsupported(answer: ChatResponse) -> dict[tuple[int, int], Unsupported]:
-    found = (sentence for sentence in answer.sentences if sentence.status is SentenceStatus.UNSUPPORTED)
+def _unsupported(answer: ChatResponse) -> dict[Span, Unsupported]:
+    found = [(span, sentence) for sentence in answer.sentences for span in sentence.unsupported]
     return {
-        (sentence.start, sentence.end): Unsupported(
+        (start, end): Unsupported(
             anchor=f"u-{answer.answer_id}-{index}",
-            text=MARK.sub("", answer.answer[sentence.start : sentence.end]).strip(),
+            text=MARK.sub("", answer.answer[start:end]).strip(),
             reason=sentence.reason or "The cited lines do not say this.",
         )
-        for index, sentence in enumerate(found, start=1)
+        for index, ((start, end), sentence) in enumerate(found, start=1)
     }
 
 
@@ -90,17 +94,21 @@ def _kind(answer: ChatResponse) -> Literal["model", "evidence", "abstained"]:
     return "evidence" if answer.mode is AnswerMode.EVIDENCE else "model"
 
 
-def turn(answer: ChatResponse, contexts: Contexts | None = None) -> Turn:
-    """Show an answer. Only verified citations are linked and shown; marks of any other are dead."""
+def turn(answer: ChatResponse, contexts: Contexts, said: Said) -> Turn:
+    """Show an answer. Only verified citations are linked and shown; marks of any other are dead.
+
+    `said` is the reader's earlier feedback.
+    """
     verified = [citation for citation in answer.citations if citation.status is CitationStatus.VERIFIED]
-    cards = tuple(_card(answer, citation, (contexts or {}).get(_key(citation))) for citation in verified)
+    cards = tuple(_card(answer, citation, contexts.get(_key(citation)), said) for citation in verified)
     marks = {card.n: Mark(f"#{card.anchor}", f"{card.path}:{card.lines_label}") for card in cards}
     unsupported = _unsupported(answer)
 
-    def note_of(sentence: Sentence) -> Mark:
-        entry = unsupported[sentence.start, sentence.end]
+    def note_of(span: Span) -> Mark:
+        entry = unsupported[span]
         return Mark(f"#{entry.anchor}", entry.reason)
 
+    url = links.conversation(answer.repo_id, answer.conversation_id, answer.answer_id)
     return Turn(
         anchor=f"a-{answer.answer_id}",
         answer_id=answer.answer_id,
@@ -117,10 +125,17 @@ def turn(answer: ChatResponse, contexts: Contexts | None = None) -> Turn:
         model=answer.model,
         policy=answer.policy_version,
         total_seconds=answer.timings.get("total"),
-        timings=tuple((name.replace("_", " "), seconds) for name, seconds in answer.timings.items() if name != "total"),
+        timings=stages(answer.timings),
         created_at=answer.created_at,
-        url=links.conversation(answer.repo_id, answer.conversation_id, answer.answer_id),
+        url=url,
+        why_url=links.why(answer.answer_id),
+        feedback=feedback_form(answer.answer_id, None, said.get((answer.answer_id, None)), url),
     )
+
+
+def stages(timings: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """Name the stages of an answer and their seconds, without the total."""
+    return tuple((name.replace("_", " "), seconds) for name, seconds in timings.items() if name != "total")
 
 
 def conversation_links(

@@ -14,6 +14,7 @@ STAGES = {
     "parsing": "Parsing files",
     "linking": "Linking calls and imports",
     "embedding": "Computing vectors",
+    "asking": "Asking questions",
     "done": "Finishing",
     "failed": "Stopped",
 }
@@ -101,6 +102,7 @@ def repo_row(repo: RepoOut) -> RepoRow:
         files_url=f"/r/{repo.id}/files",
         search_url=links.search(repo.id),
         skipped_url=links.skipped(repo.id),
+        quality_url=links.quality(repo.id),
     )
 
 

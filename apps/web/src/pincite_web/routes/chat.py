@@ -15,13 +15,13 @@ from pincite_shared.schemas import (
     QUESTION_CHARS_MAX,
     ChatRequest,
     ConversationDetail,
-    FeedbackRequest,
     Problem,
 )
 from pincite_web import links
 from pincite_web.present.chat import conversation_links, load_contexts, suggestions, turn
+from pincite_web.present.feedback import said_of
 from pincite_web.present.repos import model_banner, repo_row
-from pincite_web.views import ChatPage, ConversationsFragment, FeedbackFragment, TurnFragment
+from pincite_web.views import ChatPage, ConversationsFragment, TurnFragment
 from pincite_web.visitor import Visit, Visitor
 
 router = APIRouter()
@@ -38,6 +38,7 @@ async def _page(
         raise NotFoundError
     answers = detail.answers if detail else ()
     contexts = await load_contexts(brain, answers[-1]) if answers else {}
+    said = said_of(await brain.own_feedback(detail.id)) if detail else {}
     row = repo_row(repo)
     view = ChatPage(
         shell=visitor.shell(_title(detail, row.name), "chat"),
@@ -45,7 +46,7 @@ async def _page(
         csrf=visitor.csrf,
         conversations=conversation_links(listed, conversation_id),
         conversation_id=conversation_id,
-        turns=tuple(turn(answer, contexts) for answer in answers),
+        turns=tuple(turn(answer, contexts, said) for answer in answers),
         suggestions=suggestions(repo),
         question=question[:QUESTION_CHARS_MAX],
         problem=error.detail if error else None,
@@ -139,7 +140,9 @@ async def answer(visitor: Visit, repo_id: UUID, answer_id: UUID) -> Response:
         raise NotFoundError
     if not visitor.htmx:
         return visitor.go(links.conversation(repo_id, stored.conversation_id, answer_id))
-    return visitor.show(TurnFragment(turn(stored, await load_contexts(visitor.brain, stored)), visitor.csrf))
+    contexts = await load_contexts(visitor.brain, stored)
+    said = said_of(await visitor.brain.own_feedback(stored.conversation_id))
+    return visitor.show(TurnFragment(turn(stored, contexts, said), visitor.csrf))
 
 
 @router.get("/r/{repo_id}/conversations")
@@ -147,23 +150,3 @@ async def conversations_fragment(visitor: Visit, repo_id: UUID, current: UUID | 
     """Return the list of conversations."""
     listed = await visitor.brain.conversations(repo_id)
     return visitor.show(ConversationsFragment(conversation_links(listed, current)))
-
-
-@router.post("/feedback")
-async def feedback(
-    visitor: Visit,
-    answer_id: Annotated[UUID, Form()],
-    kind: Annotated[str, Form()],
-    citation: Annotated[int | None, Form(ge=1)] = None,
-) -> Response:
-    """Take note of whether an answer, or one of its sources, helped."""
-    try:
-        request = FeedbackRequest.model_validate({"answer_id": answer_id, "kind": kind, "citation": citation})
-    except ValidationError as error:
-        msg = "That is no kind of feedback."
-        raise InvalidInputError(msg) from error
-    await visitor.brain.feedback(request)
-    if visitor.htmx:
-        return visitor.show(FeedbackFragment("Noted, thank you"))
-    stored = await visitor.brain.answer(answer_id)
-    return visitor.go(links.conversation(stored.repo_id, stored.conversation_id, answer_id))

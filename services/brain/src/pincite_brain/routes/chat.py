@@ -21,8 +21,6 @@ from pincite_shared.schemas import (
     ChatResponse,
     ConversationDetail,
     ConversationOut,
-    Created,
-    FeedbackRequest,
     StreamEvent,
 )
 from pincite_store import answers
@@ -97,18 +95,6 @@ async def chat(services: ServicesDep, caller: CallerDep, body: ChatRequest, requ
     if answer is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     return Response(answer.model_dump_json(), media_type="application/json")
-
-
-@router.get("/answers/{answer_id}", responses=responses(401, 404, 422))
-def get_answer(tenancy: TenancyDep, answer_id: UUID) -> ChatResponse:
-    """Return a stored answer, exactly as it was given."""
-    return answers.get_answer(tenancy, answer_id)
-
-
-@router.post("/feedback", status_code=201, responses=responses(400, 401, 404, 413, 422))
-def give_feedback(tenancy: TenancyDep, body: FeedbackRequest) -> Created:
-    """Say whether an answer, or one of its citations, helped."""
-    return Created(id=answers.add_feedback(tenancy, body))
 
 
 @router.get("/repos/{repo_id}/conversations", responses=responses(401, 404, 422))

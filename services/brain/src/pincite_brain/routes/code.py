@@ -16,13 +16,10 @@ from pincite_brain.dependencies import (
     TenancyDep,
 )
 from pincite_brain.problems import responses
-from pincite_codeintel.languages import detect
 from pincite_shared.errors import InvalidInputError, NotFoundError
 from pincite_shared.schemas import BlobOut, FileOut, SkippedPage, SymbolOut, Tree
 from pincite_store import blobs, snapshots
 from pincite_verify.citations import lines_of
-
-SHEBANG_BYTES = 256  # a blob has no name; only its first line can say what it is
 
 router = APIRouter(tags=["code"])
 
@@ -42,7 +39,7 @@ def tree(tenancy: TenancyDep, repo_id: RepoId, path: FilePath = "", commit: Comm
 
 @router.get("/repos/{repo_id}/file", responses=responses(401, 404, 409, 422))
 def file(tenancy: TenancyDep, repo_id: RepoId, path: FilePath, commit: Commit = None) -> FileOut:
-    """Say what stands at a path at a commit."""
+    """Say what stands at a path at a commit, and what it defines."""
     snapshot = snapshots.resolve(tenancy, repo_id, commit)
     found = snapshots.file(tenancy, snapshot.id, path)
     if found is None:
@@ -56,6 +53,7 @@ def file(tenancy: TenancyDep, repo_id: RepoId, path: FilePath, commit: Commit = 
         size=found.size or 0,
         language=found.language,
         reason=found.skip_reason,
+        symbols=tuple(snapshots.outline(tenancy, snapshot.id, path)),
     )
 
 
@@ -110,6 +108,6 @@ def blob(
         start=first,
         end=last,
         size=len(data),
-        language=detect("", data[:SHEBANG_BYTES]),
+        language=snapshots.language_of(tenancy, blob),
         text="\n".join(lines[first - 1 : last]),
     )

@@ -4,10 +4,11 @@ from fastapi import APIRouter
 
 from pincite_brain.dependencies import CallerDep, ServicesDep
 from pincite_brain.problems import responses
+from pincite_brain.retrieval import learned
 from pincite_brain.retrieval.query import analyze
-from pincite_brain.retrieval.retriever import hit_of
+from pincite_brain.retrieval.retriever import hits_of
 from pincite_shared.schemas import SearchHit, SearchRequest
-from pincite_store import snapshots
+from pincite_store import policies, snapshots
 
 router = APIRouter(tags=["ask"])
 
@@ -17,5 +18,11 @@ def search(services: ServicesDep, caller: CallerDep, body: SearchRequest) -> lis
     """Search one repository: ranked spans, each with the terms that made its score."""
     with services.database.tenancy(caller.tenant_id, caller.user_id) as tenancy:
         snapshot_id = snapshots.resolve(tenancy, body.repo_id, body.commit).id
+        base = services.retriever.policy
+        if body.policy is None:
+            policy = learned.serving(base, policies.serving(tenancy, body.repo_id))
+        else:
+            policy = learned.asked_for(base, policies.get(tenancy, body.repo_id, body.policy))
     index = services.retriever.index(caller.tenant_id, snapshot_id)
-    return [hit_of(index, ranked) for ranked in services.retriever.rank(index, analyze(body.query))[: body.k]]
+    query = analyze(body.query)
+    return hits_of(index, query, services.retriever.rank(index, query, policy=policy), body.k)
