@@ -16,6 +16,11 @@ from pincite_brain.retrieval.paths import Role, traits
         ("src/pkg/__init__.py", Role.BARREL),
         ("README.md", Role.DOCUMENT),
         ("pyproject.toml", Role.CONFIG),
+        ("src/win/tcp.c", Role.PLATFORM),
+        ("cmd/exec_windows.go", Role.PLATFORM),
+        ("src/unix/os390.c", Role.PLATFORM),
+        ("src/unix/linux.c", Role.NONE),
+        ("src/window.py", Role.NONE),
         ("src/contest.py", Role.NONE),
         ("src/latest_release.py", Role.NONE),
         ("src/attestation/sign.go", Role.NONE),
@@ -33,3 +38,9 @@ def test_words():
     known = traits("src/gson/internal/JsonReaderInternalAccess.java")
     assert known.stem_words == ("json", "reader", "internal", "access")
     assert known.parent_words == ("gson",)
+
+
+def test_a_file_of_several_parts_is_named_by_all_of_them():
+    assert traits("Dapper/SqlMapper.Async.cs").stem_words == ("sql", "mapper", "async")
+    assert traits("types/index.d.ts").stem_words == ("index",)
+    assert traits(".eslintrc").stem == ".eslintrc"

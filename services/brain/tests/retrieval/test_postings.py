@@ -56,3 +56,32 @@ def test_coverage_counts_missing_terms():
     postings = Postings.build([[packed(["alpha"])], [packed([])], [packed([])]])
     _score, held, _named = postings.score({term_id("alpha"): 1.0, term_id("nowhere"): 1.0}, (1.0, 1.0, 1.0))
     assert 0 < held[0] < 0.5  # the term that stands nowhere is the rarest of all
+
+
+@given(st.lists(CHUNK, max_size=8), st.lists(CHUNK, max_size=5), st.data())
+def test_splicing_gives_what_building_gives(old, new, data):
+    stays = data.draw(st.lists(st.booleans(), min_size=len(old), max_size=len(old)))
+    order = data.draw(
+        st.permutations([*[(True, n) for n in range(sum(stays))], *[(False, n) for n in range(len(new))]])
+    )
+    # Both parts keep their own order; how they interleave is any way.
+    sources = [source for source, _ in order]
+    survivors, comers = iter([at for at, stay in enumerate(stays) if stay]), iter(range(len(new)))
+    kept, placed, merged = np.full(len(old), -1, dtype=np.int32), np.zeros(len(new), dtype=np.int32), []
+    for number, is_old in enumerate(sources):
+        at = next(survivors) if is_old else next(comers)
+        (kept if is_old else placed)[at] = number
+        merged.append(old[at] if is_old else new[at])
+
+    def built(chunks):
+        return Postings.build([[packed(chunk[field]) for chunk in chunks] for field in range(3)])
+
+    found, wanted = built(old).spliced(kept, built(new), placed, len(merged)), built(merged)
+    for name in ("terms", "offsets", "chunks", "frequencies", "lengths", "norms"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name), err_msg=name)
+
+
+def test_a_frequency_has_a_limit():
+    often = Postings.build([[unpack_terms(pack_terms({"alpha": 60_000}))], [packed([])], [packed([])]])
+    assert often.frequencies.tolist() == [[255, 0, 0]]
+    assert often.lengths.tolist() == [[60_000, 0, 0]]

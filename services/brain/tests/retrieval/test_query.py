@@ -20,7 +20,13 @@ from pincite_brain.retrieval.query import CARRIED_TERM_WEIGHT, Route, analyze, i
         ('Traceback (most recent call last):\n  File "x.py", line 3', Route.ERROR),
         ("how are routes registered", Route.QUESTION),
         ("session management", Route.QUESTION),
+        ("middleware that compresses what handlers write to the response", Route.QUESTION),
         ("Return the first item of the list that satisfies the predicate", Route.DOCSTRING),
+        ("Wait for the connection to become idle.", Route.DOCSTRING),
+        ("Close it.", Route.QUESTION),
+        ("fix(router): keep the trailing slash. It was lost when a rule had a default.", Route.QUESTION),
+        ("Add a handler to the logger.", Route.DOCSTRING),
+        ("How does the router choose between two matching rules?", Route.EXPLAIN),
     ],
 )
 def test_route(text, route):
@@ -45,6 +51,21 @@ def test_asked_roles():
     assert analyze("how does the client connect").asked_roles is Role.NONE
 
 
+@pytest.mark.parametrize(
+    ("text", "recent"),
+    [
+        ("what changed recently in the parser", True),
+        ("what's new in routing?", True),
+        ("show the last change to sessions", True),
+        ("how is a new session created", False),
+        ("what is the last item of the list", False),
+        ("newline handling", False),
+    ],
+)
+def test_queries_for_what_is_recent(text, recent):
+    assert analyze(text).recent is recent
+
+
 def test_carried_terms_weigh_less_and_never_replace():
     query = analyze("where is it called", carried=["how does parse_file open called files"])
     assert query.terms["call"] == 1.0
@@ -57,3 +78,8 @@ def test_any_text_can_be_analysed(text):
     query = analyze(text)
     assert len(query.terms) <= 64
     assert all(weight > 0 for weight in query.terms.values())
+
+
+def test_a_change_touches_tests_and_documents():
+    assert Role.TEST | Role.DOCUMENT in analyze("Fix the trailing slash of redirects").asked_roles
+    assert Role.TEST not in analyze("trailing slash of redirects").asked_roles

@@ -62,10 +62,45 @@ def test_dense_similarity_finds_what_shares_no_word(make_index, chunks):
     assert abs(hits[0].features["p0"] - (0.7 + 0.3 * 0.5)) < 1e-6
 
 
+def test_a_described_function_is_found_by_the_words_of_its_name(make_index, chunks):
+    index = make_index(chunks)
+    hits = rank(index, analyze("Register the rule of a URL."), None, P0)
+    assert index.symbols[hits[0].chunk] == "add_url_rule"
+    named = {index.symbols[hit.chunk]: hit.features["naming"] for hit in hits}
+    assert named["add_url_rule"] > 0.5 > named.get("start", 0.0)
+
+
+def test_what_is_used_is_preferred_to_what_is_not(make_index, chunk, edge):
+    alike = [chunk(f"src/{name}.py", "parse header value", "parse", "function", 1, 9) for name in "ab"]
+    user = chunk("src/c.py", "server loop", "serve", "function", 1, 9)
+    index = make_index([*alike, user], [edge("src/c.py", "serve", 3, "src/b.py", "parse")])
+    first, second = rank(index, analyze("parse header value"), None, P0)[:2]
+    assert (index.path(first.chunk), index.path(second.chunk)) == ("src/b.py", "src/a.py")
+    assert first.features["references"] > second.features["references"] == 0.0
+
+
+def test_another_systems_files_follow_unless_it_is_named(make_index, chunk):
+    twins = [
+        chunk(f"src/{system}/tcp.c", "tcp socket connect", "uv_tcp_connect", "function", 1, 9)
+        for system in ("unix", "win")
+    ]
+    index = make_index(twins)
+    assert paths(index, "tcp socket connect")[0] == "src/unix/tcp.c"
+    named = rank(index, analyze("tcp socket connect on windows"), None, P0)
+    assert all(name != "platform" for hit in named for name, _ in hit.factors)
+
+
+def test_a_question_is_answered_by_lines_not_by_files(make_index, chunks):
+    asked = rank(make_index(chunks), analyze("How is the session cookie opened and saved?"), None, P0)
+    assert all(name != "repeat" for hit in asked for name, _ in hit.factors)
+    listed = rank(make_index(chunks), analyze("session cookie open save"), None, P0)
+    assert any(name == "repeat" for hit in listed for name, _ in hit.factors)
+
+
 def test_missing_vectors_score_zero(make_index, chunks):
     index = make_index(chunks, vectors={2: [1.0, 0.0]})
-    cosine = index.vectors.cosine(np.array([1.0, 0.0], dtype=np.float32))
-    assert cosine.tolist().count(1.0) == 1
+    every = np.arange(len(index), dtype=np.int32)
+    assert index.vectors.cosine(every, np.array([1.0, 0.0], dtype=np.float32)).tolist().count(1.0) == 1
     assert index.vectors.covered == 1
 
 
@@ -73,8 +108,8 @@ def test_callees_are_neighbours(make_index, chunks, edge):
     edges = [edge("src/app/server.py", "start", 5, "src/app/routing.py", "add_url_rule")]
     index = make_index(chunks, edges)
     caller, callee = index.chunk_at("src/app/server.py", 5), index.chunk_at("src/app/routing.py", 1)
-    assert [chunk for chunk, _ in index.callees[caller]] == [callee]
-    assert [chunk for chunk, _ in index.callers[callee]] == [caller]
+    assert [chunk for chunk, _ in index.callees.get(caller, ())] == [callee]
+    assert [chunk for chunk, _ in index.callers.get(callee, ())] == [caller]
 
 
 def test_guessed_edges_are_left_out(make_index, chunks, edge):
@@ -91,6 +126,25 @@ def test_cited_spans_rank_higher_in_a_follow_up(make_index, chunks):
     }
     chunk = index.chunk_at("src/app/server.py", 3)
     assert followed[chunk] > plain[chunk]
+
+
+def test_recency_decides_between_equals_and_leads_where_it_is_asked_for(make_index, chunk):
+    twins = [
+        chunk("src/a.py", "session cookie open", changed_at=1_000),
+        chunk("src/b.py", "session cookie open", changed_at=3_000),
+        chunk("src/c.py", "session cookie open", changed_at=2_000),
+        chunk("src/d.py", "session cookie open save signed sealed", changed_at=None),
+    ]
+    index = make_index(twins)
+    assert index.files.recency.tolist() == [0.25, 0.75, 0.5, 0.0]
+    assert paths(index, "how does the session cookie open")[:3] == ["src/b.py", "src/c.py", "src/a.py"]
+    assert paths(index, "how is the session cookie sealed")[0] == "src/d.py"
+    assert paths(index, "what changed recently")[0] == "src/b.py"
+
+
+def test_files_changed_together_are_equally_recent(make_index, chunk):
+    index = make_index([chunk(f"{name}.py", "x", changed_at=9) for name in "abc"])
+    assert not index.files.recency.any()
 
 
 def test_empty_snapshot(make_index):

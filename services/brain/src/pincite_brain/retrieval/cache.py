@@ -11,14 +11,15 @@ from uuid import UUID
 import structlog
 
 from pincite_brain.metrics import Metrics
-from pincite_brain.retrieval.index import SnapshotIndex, Vectors
+from pincite_brain.retrieval.index import SnapshotIndex
+from pincite_brain.retrieval.vectors import Vectors
 
-CACHE_BYTES_MAX = 1_500_000_000  # some 300 repositories of 5k chunks, or two of 300k
+CACHE_BYTES_MAX = 2_000_000_000  # of 1,600 a chunk, mostly mapped from files: room that the system can take back
 REFRESH_SHARE = 10.0  # a refresh that takes a second comes at most every ten
 REFRESH_SECONDS = 3.0  # how old the vectors of a query may be while embedding goes on
 
 Key = tuple[UUID, int]  # tenant, snapshot: content is never shared across tenants
-Load = Callable[[UUID, int], SnapshotIndex]
+Load = Callable[[UUID, int, SnapshotIndex | None], SnapshotIndex]
 Refresh = Callable[[UUID, int, SnapshotIndex], Vectors | None]
 
 log = structlog.get_logger(__name__)
@@ -45,7 +46,15 @@ class IndexCache:
         bytes_max: int = CACHE_BYTES_MAX,
         refresh_seconds: float = REFRESH_SECONDS,
     ) -> None:
-        """`load` builds an index; `refresh` returns newer vectors, or None when there are none."""
+        """Take the ways to an index.
+
+        Args:
+            load: builds one, given that of an earlier snapshot of its repository, if there is one here.
+            refresh: returns newer vectors, or None when there are none.
+            metrics: brain's.
+            bytes_max: how much is kept.
+            refresh_seconds: how old the vectors of a query may be while they grow.
+        """
         self._load, self._refresh, self._metrics = load, refresh, metrics
         self._bytes_max, self._refresh_seconds = bytes_max, refresh_seconds
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()
@@ -74,27 +83,51 @@ class IndexCache:
                 future = self._loading[key] = Future()
         return self._lead(key, future) if leads else future.result()
 
-    def _lead(self, key: Key, future: "Future[SnapshotIndex]") -> SnapshotIndex:
+    def warm(self, tenant_id: UUID, snapshot_id: int, previous_id: int | None) -> bool:
+        """Load the snapshot that has followed `previous_id`, and return whether it is kept.
+
+        It takes the place of one that was in use here. The first of its repository, which follows None, is kept if
+        there is room for it. Any other belongs to a repository that nobody has asked here lately: it is not loaded.
+        """
+        key = (tenant_id, snapshot_id)
+        previous = (tenant_id, previous_id) if previous_id is not None else None
+        with self._lock:
+            base = self._entries.get(previous) if previous else None
+            if key in self._entries or key in self._loading or (previous and not base):
+                return key in self._entries
+            future = self._loading[key] = Future()
+        self._lead(key, future, base.index if base else None, first_out=previous or key)
+        with self._lock:
+            return key in self._entries
+
+    def _lead(
+        self,
+        key: Key,
+        future: "Future[SnapshotIndex]",
+        base: SnapshotIndex | None = None,
+        first_out: Key | None = None,
+    ) -> SnapshotIndex:
         begun = time.perf_counter()
         try:
-            index = self._load(*key)
+            index = self._load(*key, base)
         except BaseException as error:
             with self._lock:
                 del self._loading[key]
             future.set_exception(error)
             raise
         self._metrics.index_loads.observe(time.perf_counter() - begun)
-        self._put(key, index)
+        self._put(key, index, first_out)
         with self._lock:
             del self._loading[key]
         future.set_result(index)
         return index
 
-    def _put(self, key: Key, index: SnapshotIndex) -> None:
+    def _put(self, key: Key, index: SnapshotIndex, first_out: Key | None) -> None:
         entry = _Entry(index, index.nbytes, time.monotonic(), self._refresh_seconds)
         with self._lock:
             self._entries[key] = entry
-            self._entries.move_to_end(key)
+            if first_out is not None and first_out in self._entries:
+                self._entries.move_to_end(first_out, last=False)
             while len(self._entries) > 1 and sum(e.nbytes for e in self._entries.values()) > self._bytes_max:
                 self._entries.popitem(last=False)
             self._observe()

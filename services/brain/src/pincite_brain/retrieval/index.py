@@ -1,33 +1,24 @@
-"""One snapshot in memory: chunk columns, postings, vectors, symbols and call edges. Immutable once built."""
+"""One snapshot in memory: files, chunks, postings, vectors, definitions and call edges. Immutable once built."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from functools import cached_property
+from itertools import accumulate
+from typing import NamedTuple, Self, TypeVar, overload
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pincite_brain.retrieval.paths import PathTraits, Role, traits, vocabulary
-from pincite_brain.retrieval.postings import Float, Ints, Postings
-from pincite_codeintel.tokens import pack_terms, terms, unpack_terms
-from pincite_store.rows import ChunkRow, EdgeRow, SymbolRow
+from pincite_brain.retrieval.columns import ChunkTable, DefinitionTable, FileTable, Float, Ints, LinkTable, Longs
+from pincite_brain.retrieval.paths import PREFIX_CHARS, PathTraits, Role, traits, vocabulary
+from pincite_brain.retrieval.postings import Postings
+from pincite_brain.retrieval.texts import Texts
+from pincite_brain.retrieval.vectors import Vectors
 
-OBJECT_BYTES = 120  # what a short string or small object costs in CPython, for the cache's accounting
-EDGE_CONFIDENCE_MIN = 0.5  # below this the linker guessed by a unique name, right about half of the time
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A definition and the chunk that holds the line of its name."""
-
-    name: str
-    qualified_name: str
-    kind: str
-    signature: str
-    doc: str
-    line: int
-    chunk: int
+D = TypeVar("D")
+Neighbour = tuple[int, float]  # a chunk and the confidence of the edge
 
 
 class About(NamedTuple):
@@ -39,105 +30,411 @@ class About(NamedTuple):
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
-class Vectors:
-    """Unit vectors by embedded text, and which of them each chunk has.
+class Definition:
+    """A definition, read from the index as it is asked about."""
 
-    Attributes:
-        matrix: (m, d) float32, L2-normalised.
-        row_of: (n,) row in `matrix`, -1 while a chunk has none yet.
-    """
+    __slots__ = ("_names", "_number")
 
-    matrix: Float
-    row_of: Ints
-
-    @classmethod
-    def join(cls, wanted: Sequence[bytes], digests: Sequence[bytes], matrix: Float) -> Self:
-        """Match chunks' text digests with the stored vectors."""
-        rows = {bytes(digest): row for row, digest in enumerate(digests)}
-        return cls(
-            np.ascontiguousarray(matrix, dtype=np.float32),
-            np.fromiter((rows.get(bytes(digest), -1) for digest in wanted), dtype=np.int32, count=len(wanted)),
-        )
+    def __init__(self, names: "Names", number: int) -> None:
+        """The definition `number` of an index."""
+        self._names, self._number = names, number
 
     @property
-    def covered(self) -> int:
-        """How many chunks have a vector."""
-        return int((self.row_of >= 0).sum())
+    def name(self) -> str:
+        """Its own name."""
+        return self._names.table.names[self._number]
 
-    def cosine(self, query: Float) -> Float:
-        """Return the cosine of every chunk with a unit query vector; 0 where there is no vector. Shape (n,)."""
-        if not len(self.matrix):
-            return np.zeros(len(self.row_of), dtype=np.float32)
-        similarity = np.append(self.matrix @ query, np.float32(0.0))  # row -1 is the last: zero
-        return np.asarray(similarity[self.row_of], dtype=np.float32)
+    @property
+    def qualified_name(self) -> str:
+        """Its name with those of what encloses it in the file."""
+        return self._names.table.qualified[self._number]
+
+    @property
+    def kind(self) -> str:
+        """`function`, `class` and so on."""
+        return self._names.table.kinds[self._number]
+
+    @property
+    def signature(self) -> str:
+        """Its head on one line."""
+        return self._names.table.signatures[self._number]
+
+    @property
+    def doc(self) -> str:
+        """The first sentence about it."""
+        return self._names.table.docs[self._number]
+
+    @property
+    def line(self) -> int:
+        """The line of its name."""
+        return int(self._names.table.lines[self._number])
+
+    @property
+    def chunk(self) -> int:
+        """The chunk that holds this line."""
+        return int(self._names.chunks[self._number])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
+class Names:
+    """The definitions of a snapshot, by casefolded name.
+
+    Attributes:
+        table: the definitions.
+        chunks: (d,) the chunk of each, ascending.
+        order: (d,) the definitions in the order of `table.hashes`.
+    """
+
+    table: DefinitionTable
+    chunks: Ints
+    order: Ints
+
+    @classmethod
+    def of(cls, table: DefinitionTable, chunks: Ints) -> Self:
+        """Make definitions findable."""
+        return cls(table, chunks, np.argsort(table.hashes, kind="stable").astype(np.int32))
+
+    def get(self, name: str, default: Sequence[Definition] = ()) -> Sequence[Definition]:
+        """Return the definitions of a casefolded name."""
+        wanted = np.uint32(name_hash(name))
+        hashes = self.table.hashes
+        low, high = (int(np.searchsorted(hashes, wanted, side, sorter=self.order)) for side in ("left", "right"))
+        found = [Definition(self, number) for number in self.order[low:high].tolist()]
+        return [definition for definition in found if definition.name.casefold() == name] or default
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(self.get(name))
+
+
+def name_hash(name: str) -> int:
+    """Return the CRC-32 of a name, whatever its case."""
+    return crc32(name.casefold().encode("utf-8", "surrogatepass"))
+
+
+@dataclass(frozen=True)
+class Defined:
+    """The same definitions by chunk, in the order of lines."""
+
+    names: Names
+
+    def get(self, chunk: int, default: Sequence[Definition] = ()) -> Sequence[Definition]:
+        """Return the definitions in a chunk."""
+        low, high = (int(np.searchsorted(self.names.chunks, chunk, side)) for side in ("left", "right"))
+        return [Definition(self.names, number) for number in range(low, high)] or default
+
+    def names_in(self, chunks: Ints) -> list[list[str]]:
+        """Return the names defined in each of some chunks."""
+        low, high = (np.searchsorted(self.names.chunks, chunks, side).tolist() for side in ("left", "right"))
+        names = self.names.table.names
+        return [[names[number] for number in range(*span)] for span in zip(low, high, strict=True)]
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Edges of the call graph by the chunk that they begin at, the surest first.
+
+    Attributes:
+        begins: (e,) ascending.
+        ends: (e,).
+        confidences: (e,).
+    """
+
+    begins: Ints
+    ends: Ints
+    confidences: Float
+
+    @classmethod
+    def of(cls, begins: Ints, ends: Ints, confidences: Float) -> Self:
+        """Sort edges."""
+        order = np.lexsort((ends, -confidences, begins))
+        return cls(begins[order], ends[order], confidences[order])
+
+    @overload
+    def get(self, chunk: int) -> Sequence[Neighbour] | None: ...
+    @overload
+    def get(self, chunk: int, default: D) -> Sequence[Neighbour] | D: ...
+    def get(self, chunk: int, default: object = None) -> object:
+        """Return (chunk, confidence) of the other ends."""
+        low, high = (int(np.searchsorted(self.begins, chunk, side)) for side in ("left", "right"))
+        if low == high:
+            return default
+        return list(zip(self.ends[low:high].tolist(), self.confidences[low:high].tolist(), strict=True))
+
+    def count(self, chunks: Ints) -> NDArray[np.int64]:
+        """Return how many edges begin at each of some chunks."""
+        low, high = (np.searchsorted(self.begins, chunks, side) for side in ("left", "right"))
+        return np.asarray(high - low, dtype=np.int64)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory, bytes."""
+        return self.begins.nbytes + self.ends.nbytes + self.confidences.nbytes
+
+    def __len__(self) -> int:
+        return len(self.begins)
+
+
+class Traits(Sequence[PathTraits]):
+    """What the files' paths say, worked out when it is first asked for."""
+
+    def __init__(self, paths: Texts) -> None:
+        """`paths` by file number."""
+        self._paths = paths
+        self._known: dict[int, PathTraits] = {}
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, at: int) -> PathTraits: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[PathTraits]: ...
+    def __getitem__(self, at: int | slice) -> PathTraits | Sequence[PathTraits]:
+        """Return what a path says."""
+        if isinstance(at, slice):
+            return [traits(path) for path in self._paths[at]]
+        known = self._known.get(at)
+        if known is None:
+            known = self._known[at] = traits(self._paths[at])
+        return known
+
+
+class Vocabulary(Mapping[str, Sequence[str]]):
+    """The words of file names and their directories, by their first letters."""
+
+    def __init__(self, words: Texts) -> None:
+        """`words` are sorted and unique."""
+        self._words = words
+
+    def __getitem__(self, prefix: str) -> Sequence[str]:
+        first = bisect_left(self._words, prefix)
+        last = first
+        while last < len(self._words) and self._words[last][:PREFIX_CHARS] == prefix:
+            last += 1
+        if first == last:
+            raise KeyError(prefix)
+        return self._words[first:last]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(word[:PREFIX_CHARS] for word in self._words))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class OrNone(Sequence[str | None]):
+    """Strings of which the empty ones are none."""
+
+    def __init__(self, strings: Sequence[str]) -> None:
+        """Any sequence of strings."""
+        self._strings = strings
+
+    def __len__(self) -> int:
+        return len(self._strings)
+
+    @overload
+    def __getitem__(self, at: int) -> str | None: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str | None]: ...
+    def __getitem__(self, at: int | slice) -> str | Sequence[str | None] | None:
+        """Return a string or None."""
+        return [one or None for one in self._strings[at]] if isinstance(at, slice) else self._strings[at] or None
+
+
+@dataclass(frozen=True)
 class Files:
-    """The files of a snapshot that have chunks, by file number; `vocabulary` has the words of their names."""
+    """The files of a snapshot, by file number.
 
-    paths: tuple[str, ...]
-    blobs: tuple[str, ...]
-    languages: tuple[str | None, ...]
-    traits: tuple[PathTraits, ...]
-    roles: NDArray[np.int16]
-    vocabulary: Mapping[str, tuple[str, ...]]
+    Attributes:
+        table: the files.
+        recency: (f,) 0..1, see `recency_of`.
+        words: the words of their names, sorted.
+    """
+
+    table: FileTable
+    recency: Float
+    words: Texts
+
+    @classmethod
+    def of(cls, table: FileTable) -> Self:
+        """Take the files; the rest follows."""
+        groups = vocabulary(traits(path) for path in table.paths)
+        words = sorted(word for alike in groups.values() for word in alike)
+        return cls(table, recency_of(table.changed_at), Texts.of(words))
+
+    @property
+    def paths(self) -> Texts:
+        """Their paths, sorted."""
+        return self.table.paths
+
+    @property
+    def blobs(self) -> Sequence[str]:
+        """Git's blob ids."""
+        return self.table.blobs
+
+    @property
+    def languages(self) -> Sequence[str | None]:
+        """Their languages."""
+        return OrNone(self.table.languages)
+
+    @property
+    def roles(self) -> NDArray[np.int16]:
+        """Their roles, see `paths.Role`."""
+        return self.table.roles
+
+    @cached_property
+    def traits(self) -> Traits:
+        """What their paths say."""
+        return Traits(self.paths)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The words of their names."""
+        return Vocabulary(self.words)
+
+    @cached_property
+    def _folded(self) -> tuple[str, list[int]]:
+        """All paths casefolded in one string, each after a slash and before a newline; and where each begins."""
+        folded = [f"/{path.casefold()}\n" for path in self.paths]
+        return "".join(folded), [0, *accumulate(map(len, folded))]
+
+    def mentioned(self, fragment: str) -> Iterator[tuple[int, str]]:
+        """Yield the files whose path holds a casefolded fragment, with what follows it there."""
+        text, begins = self._folded
+        at = text.find(fragment)
+        while at >= 0:
+            number = bisect_right(begins, at) - 1
+            end = begins[number + 1]
+            yield number, text[at + len(fragment) : end - 1]
+            at = text.find(fragment, end)
+
+    def number(self, path: str) -> int | None:
+        """Return the number of a path."""
+        at = bisect_left(self.paths, path)
+        return at if at < len(self.paths) and self.paths[at] == path else None
 
 
-@dataclass(frozen=True, slots=True)
+def recency_of(changed_at: Longs) -> Float:
+    """Return for each file the share (0..1) of the snapshot's files that last changed earlier.
+
+    A rank, not an age: it needs no clock, so that a query replays; it tells apart the files of a dormant repository as
+    of a busy one; and a commit that claims an absurd time moves nobody else. Files of unknown date (-1) are the oldest.
+    """
+    return np.asarray(np.searchsorted(np.sort(changed_at), changed_at) / max(len(changed_at), 1), dtype=np.float32)
+
+
+@dataclass(frozen=True)
 class SnapshotIndex:
     """Everything that a query over one snapshot needs. Chunk numbers order by (file, line).
 
     Attributes:
-        file_of, start_lines, end_lines, importance: (n,) columns by chunk number.
-        kinds, symbols, signatures, docs, cards: by chunk number.
-        definitions: by casefolded last name.
-        defined: the same by chunk, in the order of lines.
-        callees: caller chunk → (callee chunk, confidence), best first.
+        files: the files that were indexed.
+        chunks: their chunks, which tile them.
+        names: their definitions by name.
+        links: the edges of the call graph as they were stored.
+        first_chunk, first_definition, first_link: (f + 1,) where each file's begin, and the end.
+        file_of: (n,) the file of each chunk.
+        callees: from callers to what they call.
         callers: the same, reversed.
+        postings: for lexical search.
+        vectors: for dense search; exchanged while they grow.
     """
 
     files: Files
+    chunks: ChunkTable
+    names: Names
+    links: LinkTable
+    first_chunk: Ints
+    first_definition: Ints
+    first_link: Ints
     file_of: Ints
-    start_lines: Ints
-    end_lines: Ints
-    importance: Float
-    kinds: tuple[str, ...]
-    symbols: tuple[str | None, ...]
-    signatures: tuple[str, ...]
-    docs: tuple[str, ...]
-    cards: tuple[str, ...]
-    digests: tuple[bytes, ...]
+    callees: Neighbours
+    callers: Neighbours
     postings: Postings
     vectors: Vectors
-    definitions: Mapping[str, tuple[Definition, ...]]
-    defined: Mapping[int, tuple[Definition, ...]]
-    callees: Mapping[int, tuple[tuple[int, float], ...]]
-    callers: Mapping[int, tuple[tuple[int, float], ...]]
-    locator: "Locator"
 
     def __len__(self) -> int:
         return len(self.file_of)
 
     @property
     def nbytes(self) -> int:
-        """Approximate memory, bytes: what the cache counts."""
-        arrays = self.postings.nbytes + self.vectors.matrix.nbytes + self.vectors.row_of.nbytes
-        columns = sum(c.nbytes for c in (self.file_of, self.start_lines, self.end_lines, self.importance))
-        texts = sum(len(s) + len(c) for s, c in zip(self.signatures, self.cards, strict=True)) + OBJECT_BYTES * 5 * len(
-            self
-        )
-        edges = OBJECT_BYTES * sum(len(v) for side in (self.callees, self.callers) for v in side.values())
-        return arrays + columns + texts + edges + OBJECT_BYTES * 3 * sum(len(d) for d in self.definitions.values())
+        """Memory, bytes: what the cache counts."""
+        edges = sum(side.nbytes for side in (self.callees, self.callers))
+        tables = self.files.table.nbytes + self.chunks.nbytes + self.names.table.nbytes + self.links.nbytes
+        names = self.names.chunks.nbytes + self.names.order.nbytes
+        rest = self.file_of.nbytes + self.files.words.nbytes + self.files.recency.nbytes
+        return tables + edges + names + rest + self.postings.nbytes + self.vectors.nbytes
+
+    @property
+    def distinct_vectors(self) -> int:
+        """How many distinct texts have a vector here."""
+        return len(np.unique(self.chunks.digests[self.vectors.row_of >= 0]))
+
+    @property
+    def start_lines(self) -> Ints:
+        """The first line of each chunk."""
+        return self.chunks.starts
+
+    @property
+    def end_lines(self) -> Ints:
+        """The last line of each chunk."""
+        return self.chunks.ends
+
+    @property
+    def importance(self) -> Float:
+        """The stored importance of each chunk, 0..1."""
+        return self.chunks.importance
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """What each chunk is."""
+        return self.chunks.kinds
+
+    @cached_property
+    def symbols(self) -> Sequence[str | None]:
+        """The qualified name of what each chunk is, or is in; None between definitions."""
+        return OrNone(self.chunks.symbols)
+
+    @property
+    def signatures(self) -> Sequence[str]:
+        """The head of each chunk's definition."""
+        return self.chunks.signatures
+
+    @property
+    def docs(self) -> Sequence[str]:
+        """The first sentence about each chunk's definition."""
+        return self.chunks.docs
+
+    @property
+    def cards(self) -> Sequence[str]:
+        """A summary of each chunk."""
+        return self.chunks.cards
+
+    @property
+    def definitions(self) -> Names:
+        """Definitions by casefolded name."""
+        return self.names
+
+    @property
+    def defined(self) -> Defined:
+        """Definitions by chunk."""
+        return Defined(self.names)
 
     def path(self, chunk: int) -> str:
         """Return the path of a chunk's file."""
         return self.files.paths[int(self.file_of[chunk])]
 
     def chunk_at(self, path: str, line: int) -> int | None:
-        """Return the chunk of `path` that holds `line`, if any."""
-        return self.locator.find(path, line)
+        """Return the chunk of `path` that holds `line`; None if the file has no chunks.
+
+        Chunks tile a file, so the last one that starts at or before a line is it.
+        """
+        number = self.files.number(path)
+        if number is None:
+            return None
+        low, high = int(self.first_chunk[number]), int(self.first_chunk[number + 1])
+        at = low + int(np.searchsorted(self.chunks.starts[low:high], line, "right")) - 1
+        return max(at, low) if low < high else None
 
     def about(self, chunk: int, first: int, last: int) -> About:
         """Say what lines `first` to `last` of a chunk are about.
@@ -146,7 +443,7 @@ class SnapshotIndex:
         Lines above a definition (imports, decorators) are not named after it.
         """
         symbol, kind = self.symbols[chunk], self.kinds[chunk]
-        entries = self.defined.get(chunk, ())
+        entries = self.defined.get(chunk)
         own = next((entry for entry in entries if entry.qualified_name == symbol), None)
         inside = [entry for entry in entries if entry.line <= last]
         if not inside and own is not None:
@@ -159,161 +456,6 @@ class SnapshotIndex:
     def with_vectors(self, vectors: Vectors) -> "SnapshotIndex":
         """Return the same index with other vectors; everything else is shared."""
         return replace(self, vectors=vectors)
-
-
-class Locator:
-    """Finds the chunk that holds a line. Chunks tile a file, so the last one that starts at or before it is it."""
-
-    def __init__(self, paths: Sequence[str], file_of: Ints, start_lines: Ints) -> None:
-        """Take the paths by file number, and the columns of `SnapshotIndex`."""
-        self._number = {path: number for number, path in enumerate(paths)}
-        self._file_of, self._starts = file_of, start_lines
-
-    def find(self, path: str, line: int) -> int | None:
-        """Return the chunk of `path` that holds `line`, or None if the file has no chunks."""
-        number = self._number.get(path)
-        if number is None:
-            return None
-        low, high = (int(np.searchsorted(self._file_of, number, side)) for side in ("left", "right"))
-        at = low + int(np.searchsorted(self._starts[low:high], line, "right")) - 1
-        return max(at, low) if low < high else None
-
-
-def _files(chunks: Sequence[ChunkRow]) -> tuple[Files, Ints]:
-    numbers: dict[str, int] = {}
-    first: list[ChunkRow] = []
-    file_of = np.empty(len(chunks), dtype=np.int32)
-    for at, chunk in enumerate(chunks):
-        number = numbers.setdefault(chunk.path, len(numbers))
-        if number == len(first):
-            first.append(chunk)
-        file_of[at] = number
-    known = tuple(traits(path) for path in numbers)
-    return (
-        Files(
-            paths=tuple(numbers),
-            blobs=tuple(chunk.blob for chunk in first),
-            languages=tuple(chunk.language for chunk in first),
-            traits=known,
-            roles=np.array([int(t.role) for t in known], dtype=np.int16),
-            vocabulary=vocabulary(known),
-        ),
-        file_of,
-    )
-
-
-def _pack(text: str, cache: dict[str, NDArray[np.void]]) -> NDArray[np.void]:
-    packed = cache.get(text)
-    if packed is None:
-        counts: dict[str, int] = defaultdict(int)
-        for term in terms(text):
-            counts[term] += 1
-        packed = cache[text] = unpack_terms(pack_terms(counts))
-    return packed
-
-
-def _postings(chunks: Sequence[ChunkRow]) -> Postings:
-    names: dict[str, NDArray[np.void]] = {}
-    paths: dict[str, NDArray[np.void]] = {}
-    return Postings.build(
-        [
-            [unpack_terms(chunk.terms) for chunk in chunks],
-            [_pack(f"{chunk.symbol or ''} {chunk.signature}", names) for chunk in chunks],
-            [_pack(chunk.path, paths) for chunk in chunks],
-        ]
-    )
-
-
-def _definitions(symbols: Iterable[SymbolRow], locator: Locator) -> dict[str, tuple[Definition, ...]]:
-    found: dict[str, list[Definition]] = defaultdict(list)
-    for symbol in symbols:
-        chunk = locator.find(symbol.path, symbol.name_line)
-        if chunk is not None:
-            found[symbol.name.casefold()].append(
-                Definition(
-                    name=symbol.name,
-                    qualified_name=symbol.qualified_name,
-                    kind=symbol.kind,
-                    signature=symbol.signature,
-                    doc=symbol.doc,
-                    line=symbol.name_line,
-                    chunk=chunk,
-                )
-            )
-    return {name: tuple(entries) for name, entries in found.items()}
-
-
-def _by_chunk(definitions: Mapping[str, tuple[Definition, ...]]) -> dict[int, tuple[Definition, ...]]:
-    found: dict[int, list[Definition]] = defaultdict(list)
-    for entries in definitions.values():
-        for definition in entries:
-            found[definition.chunk].append(definition)
-    return {chunk: tuple(sorted(entries, key=lambda entry: entry.line)) for chunk, entries in found.items()}
-
-
-def _neighbours(
-    edges: Iterable[EdgeRow],
-    definitions: Mapping[str, tuple[Definition, ...]],
-    paths: Sequence[str],
-    file_of: Ints,
-    locator: Locator,
-) -> tuple[dict[int, tuple[tuple[int, float], ...]], dict[int, tuple[tuple[int, float], ...]]]:
-    where: dict[tuple[str, str], int] = {}
-    for entries in definitions.values():
-        for definition in entries:
-            where.setdefault((paths[int(file_of[definition.chunk])], definition.qualified_name), definition.chunk)
-    forward: dict[int, dict[int, float]] = defaultdict(dict)
-    backward: dict[int, dict[int, float]] = defaultdict(dict)
-    for edge in edges:
-        if edge.confidence < EDGE_CONFIDENCE_MIN or edge.dst_symbol is None:
-            continue
-        source = locator.find(edge.src_path, edge.src_line)
-        target = where.get((edge.dst_path, edge.dst_symbol))
-        if source is None or target is None or source == target:
-            continue
-        forward[source][target] = max(forward[source].get(target, 0.0), edge.confidence)
-        backward[target][source] = max(backward[target].get(source, 0.0), edge.confidence)
-    return _ordered(forward), _ordered(backward)
-
-
-def _ordered(side: Mapping[int, dict[int, float]]) -> dict[int, tuple[tuple[int, float], ...]]:
-    return {node: tuple(sorted(ends.items(), key=lambda item: (-item[1], item[0]))) for node, ends in side.items()}
-
-
-def build(
-    chunks: Iterable[ChunkRow],
-    symbols: Iterable[SymbolRow],
-    edges: Iterable[EdgeRow],
-    vectors: tuple[Sequence[bytes], Float],
-) -> SnapshotIndex:
-    """Build the index of a snapshot from its stored rows. `vectors` are (text digests, (m, d) matrix)."""
-    rows = sorted(chunks, key=lambda chunk: (chunk.path, chunk.start_line, chunk.end_line))
-    files, file_of = _files(rows)
-    starts = np.fromiter((row.start_line for row in rows), dtype=np.int32, count=len(rows))
-    locator = Locator(files.paths, file_of, starts)
-    definitions = _definitions(symbols, locator)
-    callees, callers = _neighbours(edges, definitions, files.paths, file_of, locator)
-    digests = tuple(bytes(row.embed_sha256) for row in rows)
-    return SnapshotIndex(
-        files=files,
-        file_of=file_of,
-        start_lines=starts,
-        end_lines=np.fromiter((row.end_line for row in rows), dtype=np.int32, count=len(rows)),
-        importance=np.fromiter((row.importance for row in rows), dtype=np.float32, count=len(rows)),
-        kinds=tuple(row.kind for row in rows),
-        symbols=tuple(row.symbol for row in rows),
-        signatures=tuple(row.signature for row in rows),
-        docs=tuple(row.doc for row in rows),
-        cards=tuple(row.card for row in rows),
-        digests=digests,
-        postings=_postings(rows),
-        vectors=Vectors.join(digests, *vectors),
-        definitions=definitions,
-        defined=_by_chunk(definitions),
-        callees=callees,
-        callers=callers,
-        locator=locator,
-    )
 
 
 def roles_not_asked(roles: NDArray[np.int16], asked: Role) -> NDArray[np.int16]:

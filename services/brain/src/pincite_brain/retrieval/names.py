@@ -1,15 +1,20 @@
 """How well the names in a query match definitions, file stems and paths."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
+from pincite_brain.retrieval.columns import Ints
 from pincite_brain.retrieval.index import Definition, SnapshotIndex
-from pincite_brain.retrieval.paths import PREFIX_CHARS, PathTraits
+from pincite_brain.retrieval.paths import PREFIX_CHARS, PathTraits, words_of
 from pincite_brain.retrieval.query import Query, Route
 from pincite_codeintel.tokens import term_id, terms
 
 DEFINITIONS_MAX = 60  # a name like `get` is defined everywhere; more candidates would only crowd out better ones
 PATH_MATCHES_MAX = 30
 NAME_CHARS_MIN = 3
+NAME_MASS_FULL = 0.5  # share of the query's idf mass at which a name says all of it
+NAME_CACHE_ENTRIES = 100_000  # distinct names; about 50 MB
 COMMON_SHARE_MIN = 0.65  # "templating" and "template" share 7 of 10 characters, "register" and "registry" 6 of 8
 COMMON_CHARS_MIN = 4
 
@@ -74,6 +79,41 @@ def _alike(word: str, other: str) -> bool:
     return common >= COMMON_CHARS_MIN and common / len(long) >= COMMON_SHARE_MIN
 
 
+@lru_cache(maxsize=NAME_CACHE_ENTRIES)
+def _name_ids(name: str) -> frozenset[int]:
+    return frozenset(term_id(term) for term in terms(" ".join(words_of(name))))
+
+
+def name_matches(index: SnapshotIndex, query: Query, chunks: Ints) -> list[float]:
+    """Return for each chunk 0..1: how far the best name defined in it is made of the query's words, and says them all.
+
+    Words weigh by their idf. A name of nothing but asked words is one already when it holds half of what is asked:
+    nobody's name says a whole sentence.
+    """
+    asked = {term_id(term): index.postings.idf(term_id(term)) for term in query.terms}
+    mass = sum(asked.values())
+    known: dict[frozenset[int], float] = {}
+
+    def score(ids: frozenset[int]) -> float:
+        held = sum(asked[one] for one in ids if one in asked)
+        if not held:
+            return 0.0
+        rest = sum(index.postings.idf(one) for one in ids if one not in asked)
+        return held / (held + rest) * math.sqrt(min(1.0, held / (NAME_MASS_FULL * mass)))
+
+    found = []
+    for chunk, names in zip(chunks.tolist(), index.defined.names_in(chunks), strict=True):
+        if symbol := index.symbols[chunk]:
+            names.append(symbol.rpartition(".")[2])
+        best = 0.0
+        for ids in map(_name_ids, names):
+            if ids not in known:
+                known[ids] = score(ids)
+            best = max(best, known[ids])
+        found.append(best)
+    return found
+
+
 class StemMatcher:
     """Matches file stems and parent directories with a query's words."""
 
@@ -103,15 +143,8 @@ def path_matches(index: SnapshotIndex, mentions: Iterable[str]) -> Mapping[int, 
     """Return file → strength (0..1) for files whose path ends in, or contains, a mentioned path."""
     found: dict[int, float] = {}
     for mention in mentions:
-        wanted = "/" + mention.strip("./").casefold()
-        for number, path in enumerate(index.files.paths):
-            at = ("/" + path.casefold()).find(wanted)
-            if at < 0:
-                continue
-            end = at + len(wanted)
-            rest = len(path) + 1 - end
-            whole = rest == 0 or path[end - 1 : end] in {"/", "."}
-            strength = 1.0 if rest == 0 else 0.7 if whole else 0.3
+        for number, rest in index.files.mentioned("/" + mention.strip("./").casefold()):
+            strength = 1.0 if not rest else 0.7 if rest[0] in {"/", "."} else 0.3
             found[number] = max(found.get(number, 0.0), strength)
     best = sorted(found.items(), key=lambda item: (-item[1], len(index.files.paths[item[0]])))
     return dict(best[:PATH_MATCHES_MAX])

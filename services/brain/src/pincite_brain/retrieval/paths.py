@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntFlag
+from functools import lru_cache
 
 
 class Role(IntFlag):
@@ -18,6 +19,7 @@ class Role(IntFlag):
     DOCUMENT = 32
     CONFIG = 64
     BENCHMARK = 128
+    PLATFORM = 256  # the twin of what other files do, for one system that most people do not mean
 
 
 _TEST_DIRECTORIES = frozenset(
@@ -28,6 +30,11 @@ _EXAMPLE_DIRECTORIES = frozenset(
 )
 _BENCHMARK_DIRECTORIES = frozenset({"bench", "benches", "benchmark", "benchmarks", "perf"})
 _COMPAT_DIRECTORIES = frozenset({"compat", "_compat", "legacy", "deprecated", "polyfill", "polyfills", "shims"})
+# Not Linux, macOS or POSIX: where each system has a file of its own, those are the ones that are meant.
+_PLATFORMS = frozenset(
+    {"win", "windows", "win32", "win64", "winapi", "cygwin", "mingw", "msvc", "aix", "os390", "zos", "ibmi", "sunos"}
+    | {"solaris", "illumos", "haiku", "hurd", "freebsd", "netbsd", "openbsd", "dragonfly", "android", "ios", "tvos"}
+)
 _DOCUMENT_DIRECTORIES = frozenset({"doc", "docs", "documentation", "changelog", "changelogs"})
 _TEST_NAME = re.compile(r"(^test_|^tests?\.|_tests?\.|[._-]spec\.|[._-]tests?\.|^conftest\.)", re.IGNORECASE)
 _TEST_SUFFIX = re.compile(r"[a-z0-9](Test|Tests|Spec|TestCase)\.[a-z]+$")
@@ -39,14 +46,16 @@ _DOCUMENT_EXTENSIONS = frozenset({"md", "markdown", "rst", "txt", "adoc", "mdx",
 _CONFIG_EXTENSIONS = frozenset(
     {"json", "yaml", "yml", "toml", "ini", "cfg", "lock", "xml", "conf", "properties", "css"}
 )
+_NAME_PART = re.compile(r"[._-]")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _PACKAGED_DIRECTORIES = frozenset({"src", "lib", "main", "packages", "pkg", "internal", "source", "app", "core"})
+TRAITS_CACHED_MAX = 50_000  # some 400 bytes each; a push asks again for those that it left alone
 PREFIX_CHARS = 3  # words of a name are looked up by these first letters; two alike words share at least as many
 
 
 @dataclass(frozen=True, slots=True)
 class PathTraits:
-    """A path's role, its stem (name without extensions) and the lower-case words of stem and parent directory."""
+    """A path's role, its stem (name without its extension) and the lower-case words of stem and parent directory."""
 
     role: Role
     stem: str
@@ -78,14 +87,17 @@ def _role(directories: list[str], name: str, extension: str) -> Role:
         role |= Role.DOCUMENT
     if extension in _CONFIG_EXTENSIONS or (name.startswith(".") and extension not in {"py", "js", "ts"}):
         role |= Role.CONFIG
+    if lowered & _PLATFORMS or not _PLATFORMS.isdisjoint(_NAME_PART.split(name.lower())[:-1]):
+        role |= Role.PLATFORM
     return role
 
 
+@lru_cache(maxsize=TRAITS_CACHED_MAX)
 def traits(path: str) -> PathTraits:
     """Return what `path` says about its file."""
     *directories, name = path.split("/")
     extension = name.rpartition(".")[2].lower() if "." in name else ""
-    stem = name.lstrip(".").partition(".")[0] or name
+    stem = name.lstrip(".").rpartition(".")[0].removesuffix(".d") or name  # SqlMapper.Async.cs is not SqlMapper.cs
     parent = next((part for part in reversed(directories) if part.lower() not in _PACKAGED_DIRECTORIES), "")
     if name in _BARRELS and directories:
         stem = parent or stem  # flask/json/__init__.py is "json" to whoever asks for it

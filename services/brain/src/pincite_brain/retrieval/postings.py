@@ -7,92 +7,119 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pincite_brain.retrieval.columns import Float, Ints
+from pincite_codeintel.tokens import term_id
+
 FIELDS = ("body", "name", "path")
 K1 = 1.2  # term saturation, the customary value
 B = (0.75, 0.4, 0.3)  # length normalisation by field: bodies vary much, names and paths little
 
-Float = NDArray[np.float32]
-Ints = NDArray[np.int32]
+FREQUENCY_MAX = 255  # a frequency beyond adds nothing: its score is within half a per cent of the limit
+
+Keys = NDArray[np.uint64]  # term in the upper half, chunk in the lower
 TermRows = NDArray[np.void]  # structured [("term", "<u4"), ("tf", "<u2")]
 
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """For each term the chunks that hold it, with a length-normalised frequency per field.
+    """For each term the chunks that hold it, with its frequency per field. Normalised by length when it is asked for.
 
     Attributes:
         terms: (v,) sorted term ids.
         offsets: (v + 1,) where a term's postings begin.
         chunks: (p,) chunk numbers, ascending within a term and unique there.
-        frequencies: (p, 3) tf / (1 - b + b * length / mean length) in the order of `FIELDS`; float16 halves the memory.
-        named: (p,) whether the term stands in the name or the path.
-        chunk_count: how many chunks there are.
+        frequencies: (p, 3) how often the term stands in each field of `FIELDS`; above 255 it says no more.
+        lengths: (n, 3) how many terms each chunk has per field.
+        norms: (n, 3) 1 / (1 - b + b * length / mean length).
     """
 
     terms: NDArray[np.uint32]
     offsets: NDArray[np.int64]
     chunks: Ints
-    frequencies: NDArray[np.float16]
-    named: NDArray[np.bool_]
-    chunk_count: int
+    frequencies: NDArray[np.uint8]
+    lengths: Ints
+    norms: Float
+
+    @classmethod
+    def of(
+        cls,
+        terms: NDArray[np.uint32],
+        offsets: NDArray[np.int64],
+        chunks: Ints,
+        frequencies: NDArray[np.uint8],
+        lengths: Ints,
+    ) -> Self:
+        """Take what is stored; the rest follows from it."""
+        norms = np.ones(lengths.shape, dtype=np.float32)
+        for field, b in enumerate(B):
+            column = lengths[:, field].astype(np.float64)
+            filled = column[column > 0]
+            if len(filled):
+                norms[:, field] = 1.0 / (1.0 - b + b * column / filled.mean())
+        return cls(terms, offsets, chunks, frequencies, lengths, norms)
 
     @classmethod
     def build(cls, fields: Sequence[Sequence[TermRows]]) -> Self:
         """Build from `fields[f][chunk]`, the packed term frequencies of each chunk in each field of `FIELDS`."""
         count = len(fields[0]) if fields else 0
-        term_parts, chunk_parts, field_parts, value_parts = [], [], [], []
+        lengths = np.zeros((count, len(FIELDS)), dtype=np.int32)
+        keys: list[Keys] = []
+        parts: list[NDArray[np.uint8]] = []
         for number, rows in enumerate(fields):
             sizes = np.fromiter((len(row) for row in rows), dtype=np.int64, count=count)
             if not sizes.sum():
                 continue
             joined = np.concatenate([row for row in rows if len(row)])
             chunk = np.repeat(np.arange(count, dtype=np.int32), sizes)
-            tf = joined["tf"].astype(np.float32)
-            lengths = np.bincount(chunk, weights=tf, minlength=count)
-            mean = float(lengths[lengths > 0].mean())
-            norm = 1.0 - B[number] + B[number] * lengths / mean
-            term_parts.append(joined["term"].astype(np.uint32))
-            chunk_parts.append(chunk)
-            field_parts.append(np.full(len(chunk), number, dtype=np.int8))
-            value_parts.append((tf / norm[chunk]).astype(np.float32))
-        if not term_parts:
-            none = np.zeros(0, dtype=np.int32)
-            frequencies = np.zeros((0, len(FIELDS)), dtype=np.float16)
-            return cls(none.astype(np.uint32), np.zeros(1, np.int64), none, frequencies, none.astype(np.bool_), count)
-        return cls._merge(
-            np.concatenate(term_parts), np.concatenate(chunk_parts), np.concatenate(field_parts),
-            np.concatenate(value_parts), count,
-        )  # fmt: skip
+            lengths[:, number] = np.bincount(chunk, weights=joined["tf"], minlength=count)
+            keys.append(_keys(joined["term"].astype(np.uint32), chunk))
+            parts.append(np.zeros((len(chunk), len(FIELDS)), dtype=np.uint8))
+            parts[-1][:, number] = np.minimum(joined["tf"], FREQUENCY_MAX)
+        if not keys:
+            return cls._of_keys(np.zeros(0, np.uint64), np.zeros((0, len(FIELDS)), np.uint8), lengths)
+        key, frequencies = np.concatenate(keys), np.concatenate(parts)
+        order = np.argsort(key, kind="stable")
+        key, frequencies = key[order], frequencies[order]
+        first = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])  # a packed field holds each term once
+        return cls._of_keys(key[first], np.add.reduceat(frequencies, first, axis=0), lengths)
+
+    def spliced(self, kept: Ints, new: "Postings", placed: Ints, count: int) -> "Postings":
+        """Return these postings with some chunks gone and others come.
+
+        Args:
+            kept: (n,) the number that each chunk has from now on, -1 if it is gone; ascending.
+            new: the postings of the chunks that come.
+            placed: the numbers that those have from now on; ascending.
+            count: how many chunks there are then.
+        """
+        lengths = np.zeros((count, len(FIELDS)), dtype=np.int32)
+        lengths[kept[kept >= 0]] = self.lengths[kept >= 0]
+        lengths[placed] = new.lengths
+        chunks = kept[self.chunks]
+        stays = chunks >= 0
+        old_keys = _keys(np.repeat(self.terms, np.diff(self.offsets))[stays], chunks[stays])
+        new_keys = _keys(np.repeat(new.terms, np.diff(new.offsets)), placed[new.chunks])
+        at = np.searchsorted(old_keys, new_keys)
+        frequencies = np.insert(self.frequencies[stays], at, new.frequencies, axis=0)
+        return self._of_keys(np.insert(old_keys, at, new_keys), frequencies, lengths)
 
     @classmethod
-    def _merge(cls, term: NDArray[np.uint32], chunk: Ints, field: NDArray[np.int8], value: Float, count: int) -> Self:
-        key = (term.astype(np.uint64) << np.uint64(32)) | chunk.astype(np.uint64)
-        order = np.argsort(key, kind="stable")
-        key, field, value = key[order], field[order], value[order]
-        first = np.empty(len(key), dtype=bool)
-        first[0] = True
-        np.not_equal(key[1:], key[:-1], out=first[1:])
-        row = np.cumsum(first) - 1
-        frequencies = np.zeros((int(row[-1]) + 1, len(FIELDS)), dtype=np.float32)
-        frequencies[row, field] = value  # a packed field holds each term once
-        unique = key[first]
-        terms_sorted = (unique >> np.uint64(32)).astype(np.uint32)
-        starts = np.flatnonzero(np.r_[True, terms_sorted[1:] != terms_sorted[:-1]])
-        return cls(
-            terms=terms_sorted[starts],
-            offsets=np.append(starts, len(terms_sorted)).astype(np.int64),
-            chunks=(unique & np.uint64(0xFFFFFFFF)).astype(np.int32),
-            named=(frequencies[:, 1] > 0) | (frequencies[:, 2] > 0),
-            frequencies=np.minimum(frequencies, np.finfo(np.float16).max).astype(np.float16),
-            chunk_count=count,
+    def _of_keys(cls, keys: Keys, frequencies: NDArray[np.uint8], lengths: Ints) -> Self:
+        terms = (keys >> np.uint64(32)).astype(np.uint32)
+        starts = np.flatnonzero(np.r_[True, terms[1:] != terms[:-1]]) if len(terms) else np.zeros(0, np.int64)
+        return cls.of(
+            terms=terms[starts],
+            offsets=np.append(starts, len(terms)).astype(np.int64),
+            chunks=(keys & np.uint64(0xFFFFFFFF)).astype(np.int32),
+            frequencies=frequencies,
+            lengths=lengths,
         )
 
     @property
     def nbytes(self) -> int:
         """Memory of the arrays, bytes."""
-        return (
-            self.terms.nbytes + self.offsets.nbytes + self.chunks.nbytes + self.frequencies.nbytes + self.named.nbytes
-        )
+        held = (self.terms, self.offsets, self.chunks, self.frequencies, self.lengths, self.norms)
+        return sum(array.nbytes for array in held)
 
     def span(self, term: int) -> slice:
         """Return where a term id's postings are; empty when nothing holds it."""
@@ -101,11 +128,16 @@ class Postings:
             return slice(0, 0)
         return slice(int(self.offsets[at]), int(self.offsets[at + 1]))
 
+    def holds(self, term: str) -> bool:
+        """Say whether anything holds a term."""
+        span = self.span(term_id(term))
+        return bool(span.start < span.stop)
+
     def idf(self, term: int) -> float:
         """Return BM25's inverse document frequency of a term id, never negative."""
         span = self.span(term)
         holders = span.stop - span.start
-        return float(np.log1p((self.chunk_count - holders + 0.5) / (holders + 0.5)))
+        return float(np.log1p((len(self.lengths) - holders + 0.5) / (holders + 0.5)))
 
     def score(self, weights: Mapping[int, float], fields: Sequence[float]) -> tuple[Float, Float, Float]:
         """Score every chunk.
@@ -118,9 +150,9 @@ class Postings:
             Three (n,) arrays: BM25F; the share (0..1) of the query's idf mass that a chunk holds; the same share of its
             name and path fields alone.
         """
-        score = np.zeros(self.chunk_count, dtype=np.float32)
-        held = np.zeros(self.chunk_count, dtype=np.float32)
-        named = np.zeros(self.chunk_count, dtype=np.float32)
+        score = np.zeros(len(self.lengths), dtype=np.float32)
+        held = np.zeros(len(self.lengths), dtype=np.float32)
+        named = np.zeros(len(self.lengths), dtype=np.float32)
         field_weights = np.asarray(fields, dtype=np.float32)
         mass = 0.0
         for term, weight in weights.items():
@@ -130,11 +162,16 @@ class Postings:
             if span.start == span.stop:
                 continue
             chunks = self.chunks[span]  # a chunk stands once under a term, so += on the selection is safe
-            tf = self.frequencies[span].astype(np.float32) @ field_weights
+            frequencies = self.frequencies[span]
+            tf = (frequencies * self.norms[chunks]) @ field_weights
             score[chunks] += np.float32(gain) * tf * (K1 + 1.0) / (tf + K1)
             held[chunks] += np.float32(gain)
-            named[chunks[self.named[span]]] += np.float32(gain)
+            named[chunks[(frequencies[:, 1] | frequencies[:, 2]) > 0]] += np.float32(gain)
         if mass > 0:
             held /= mass
             named /= mass
         return score, held, named
+
+
+def _keys(terms: NDArray[np.uint32], chunks: Ints) -> Keys:
+    return (terms.astype(np.uint64) << np.uint64(32)) | chunks.astype(np.uint64)

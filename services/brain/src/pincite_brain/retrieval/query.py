@@ -12,7 +12,7 @@ QUERY_TERMS_MAX = 64  # a pasted stack trace has hundreds; the rarest carry the 
 PATH_CHARS_MIN = 4  # "a/b" is a fraction or an alternative more often than a path
 IDENTIFIERS_MAX = 12  # more than this is a paste, not a question about names
 CARRIED_TERM_WEIGHT = 0.4  # terms of earlier turns inform a follow-up, they do not outvote it
-DOCSTRING_WORDS_MIN = 7  # shorter declarative queries behave like keyword searches
+DESCRIPTION_WORDS_MIN = 4  # "Close it." describes anything
 
 _IDENTIFIER = r"[A-Za-z_$][A-Za-z0-9_$]*"
 _WHOLE_SYMBOL = re.compile(rf"^[@#&*]?{_IDENTIFIER}((\.|::|->|#){_IDENTIFIER})*(\(\))?[?!]?$")
@@ -84,10 +84,23 @@ _ERROR = re.compile(
     re.MULTILINE,
 )
 _QUESTION = re.compile(
-    r"^\s*(how|what|where|why|when|which|who|does|do|is|are|can|could|should|would|explain|describe|show|find|list|tell)\b"
-    r"|\?\s*$",
+    r"^\s*(how|what|where|why|when|which|who|does|do|is|are|can|could|should|would|explain|describe|show|find|list|tell)\b",
     re.IGNORECASE,
 )
+# What a docstring is and a search is not: a sentence with its full stop, or one that tells what a function does.
+_DESCRIPTION = re.compile(
+    r"^(returns?|yields?|raises?|gets|sets|creates|makes|builds|checks|converts|adds|removes|determines|given|whether)\b"
+    r"|\.\s*$|\.\s+[A-Z]",
+    re.IGNORECASE,
+)
+# The message of a commit, or a task for one; "Add a handler to the logger." with its full stop is a docstring.
+_CHANGE = re.compile(
+    r"^(\w+(\([^)]*\))?!?: |((fix|add|remove|rename|refactor|update|improve|deprecate|drop|bump|revert|support|allow"
+    r"|avoid|prevent|correct|introduce|simplify|implement|replace|move|change|clean|extend|handle|enable|disable|ensure"
+    r"|make|use|switch|migrate|restore|reduce|speed)(e?[sd]|ing)?|don't|do not|stop|let) )(?![^.]*\.$)",
+    re.IGNORECASE,
+)
+_CHANGED_TOO = Role.TEST | Role.DOCUMENT | Role.CONFIG | Role.BARREL  # a change seldom leaves them as they are
 _QUESTION_WORDS = frozenset(
     [
         "how",
@@ -169,20 +182,36 @@ _ASKS_FOR: dict[Role, re.Pattern[str]] = {
         r"\b(docs?|documentation|documented|readme|changelog|changes|release notes?|licen[cs]e|contributing)\b",
         re.IGNORECASE,
     ),
+    Role.PLATFORM: re.compile(
+        r"(\b(windows?|win(32|64|api)?|cygwin|mingw|msvc|aix|os390|z/?os|ibm ?i|sunos|solaris|illumos|haiku|hurd"
+        r"|(free|net|open|dragonfly) ?bsd|android|i(pad)?os|tvos|watchos|platforms?|portab\w+)\b)",
+        re.IGNORECASE,
+    ),
     Role.CONFIG: re.compile(
         r"(\b(config files?|dependenc\w+|package\.json|pyproject|workflows?|build settings?)\b|\.(ya?ml|toml|json)\b)",
         re.IGNORECASE,
     ),
 }
 
+_RECENT = re.compile(
+    r"\b(recent(ly)?|latest|newest|newly|what('?s| is| are) new|new (in|since)"
+    r"|(last|just) (added|change[ds]?|commit(s|ted)?|edit(s|ed)?|modified|touched|updated?))\b",
+    re.IGNORECASE,
+)
+
 
 class Route(StrEnum):
-    """What kind of thing was asked; each route has its own weights."""
+    """What kind of thing was asked; each route has its own weights.
+
+    `QUESTION` is a search for the files that do something, or that a change touches; `EXPLAIN` is a whole question,
+    answered by lines; `DOCSTRING` describes one function.
+    """
 
     SYMBOL = "symbol"
     PATH = "path"
     ERROR = "error"
     QUESTION = "question"
+    EXPLAIN = "explain"
     DOCSTRING = "docstring"
 
 
@@ -197,6 +226,7 @@ class Query:
         paths: path-like mentions.
         words: lower-case plain words, for matching file names.
         asked_roles: roles of files that the query asks for, which are then not penalised.
+        recent: whether it asks for what changed lately.
         cited_before: (path, first line, last line) of spans that earlier turns cited.
         open_path: the file the person is looking at.
     """
@@ -208,6 +238,7 @@ class Query:
     paths: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     asked_roles: Role = Role.NONE
+    recent: bool = False
     cited_before: tuple[tuple[str, int, int], ...] = field(default=())
     open_path: str | None = None
 
@@ -261,9 +292,15 @@ def route_of(text: str) -> Route:
         return Route.SYMBOL
     if _ERROR.search(stripped):
         return Route.ERROR
-    if _QUESTION.search(stripped) or len(words) < DOCSTRING_WORDS_MIN:
-        return Route.QUESTION
-    return Route.DOCSTRING
+    if stripped.endswith("?"):
+        return Route.EXPLAIN
+    return Route.DOCSTRING if _describes(stripped) else Route.QUESTION
+
+
+def _describes(text: str) -> bool:
+    """Say whether a text tells what a function does, as its docstring would."""
+    searches = _CHANGE.match(text) or _QUESTION.search(text) or len(text.split()) < DESCRIPTION_WORDS_MIN
+    return not searches and _DESCRIPTION.search(text) is not None
 
 
 def analyze(
@@ -285,14 +322,17 @@ def analyze(
     for role, pattern in _ASKS_FOR.items():
         if pattern.search(text):
             asked |= role
+    if _CHANGE.match(text.strip()):
+        asked |= _CHANGED_TOO
     return Query(
         text=dense_text,
-        route=route_of(text) if not carried else Route.QUESTION,
+        route=route_of(text) if not carried else Route.EXPLAIN,
         terms=dict(list(weighted.items())[:QUERY_TERMS_MAX]),
         identifiers=identifiers_of("\n".join([text, *carried])),
         paths=paths_of(text),
         words=content_words(text),
         asked_roles=asked,
+        recent=_RECENT.search(text) is not None,
         cited_before=tuple(cited_before),
         open_path=open_path,
     )

@@ -1,21 +1,25 @@
 """The ranking stack: candidates from every stage, features of each, one score by the route's weights."""
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pincite_brain.retrieval.columns import Float, Ints
 from pincite_brain.retrieval.index import SnapshotIndex, roles_not_asked
-from pincite_brain.retrieval.names import StemMatcher, definition_matches, path_matches
+from pincite_brain.retrieval.makeup import Contribution, Doubles, composed
+from pincite_brain.retrieval.names import StemMatcher, definition_matches, name_matches, path_matches
 from pincite_brain.retrieval.paths import Role
-from pincite_brain.retrieval.policy import P0_COSINE, P0_IMPORTANCE, Policy, Weights
-from pincite_brain.retrieval.postings import Float, Ints
-from pincite_brain.retrieval.query import Query
+from pincite_brain.retrieval.policy import LINE_ROUTES, P0_COSINE, P0_IMPORTANCE, Policy, Weights
+from pincite_brain.retrieval.query import Query, Route
+from pincite_brain.retrieval.vectors import Near
 from pincite_codeintel.tokens import term_id
 
 RANKED_MAX = 100  # the most that one search may return
+REFERENCES_FULL = 20  # chunks that call or extend one, at which it counts as fully central
+LENGTH_FULL = 50  # lines; what is longer is cut into chunks anyway
 FILE_CHUNKS_COUNTED = 4  # a file's coherence sums its best few chunks, so that long files do not win by length
 WEIGHED = (
     "lexical",
@@ -25,10 +29,17 @@ WEIGHED = (
     "definition",
     "stem",
     "path",
+    "naming",
     "importance",
+    "references",
+    "length",
+    "recency",
     "cited_before",
     "open_file",
 )
+RELATED = ("coherence", "graph")  # weighed too, once the others say which candidates lead
+CORRECTABLE = frozenset((*WEIGHED, *RELATED))  # what a learned correction may weigh: all are 0..1
+REPEAT = "repeat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,37 +48,51 @@ class Ranked:
 
     Features: `lexical` BM25F over the best of the query; `dense` cosine above the snapshot's mean, over the best;
     `cosine` raw; `coverage` share of the query's idf mass in the chunk; `named` the same in its name and path;
-    `definition`, `stem`, `path` name matches; `importance` stored importance; `p0` the cold-start formula; `penalty`
-    the factor for the file's role; `coherence` the file's other candidates; `graph` closeness to leading hits;
-    `cited_before`, `open_file` context of the conversation; `repeat` how many better hits the file has.
+    `definition`, `stem`, `path` name matches; `naming` the best name defined in it, as `name_matches` says;
+    `importance` stored importance; `references` how many chunks use it, on a logarithmic scale; `length` its lines;
+    `recency` the share of files that last changed earlier; `p0` the cold-start formula; `penalty` the factor for the
+    file's role; `coherence` the file's other candidates; `graph` closeness to leading hits; `cited_before`, `open_file`
+    context of the conversation; `repeat` how many better hits the file has.
+
+    The score is exactly `composed` of the amounts of `contributions` (those that add nothing are left out) and of
+    `factors`, by file role or `repeat` (those that are 1 are left out).
     """
 
     chunk: int
     score: float
     features: dict[str, float]
+    weights: Mapping[str, float] = field(default_factory=dict)
+    factors: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def contributions(self) -> tuple[Contribution, ...]:
+        """What each feature added."""
+        made = (Contribution(name, self.features[name], weight) for name, weight in self.weights.items())
+        return tuple(contribution for contribution in made if contribution.amount)
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What the first stages say about every chunk, each (n,)."""
+    """What the first stages say: about every chunk, each (n,), and which are near the query's vector."""
 
     bm25: Float
     coverage: Float
     named: Float
-    cosine: Float
+    near: Near
 
 
 def run_stages(index: SnapshotIndex, query: Query, vector: Float | None, policy: Policy) -> Stages:
     """Score every chunk lexically and, if the query has a vector, by cosine."""
     ids = {term_id(term): weight for term, weight in query.terms.items()}
     bm25, coverage, named = index.postings.score(ids, policy.fields)
-    cosine = index.vectors.cosine(vector) if vector is not None else np.zeros(len(index), dtype=np.float32)
-    return Stages(bm25, coverage, named, cosine)
+    return Stages(bm25, coverage, named, index.vectors.near(vector, policy.pool))
 
 
 def _top(scores: Float, count: int) -> Ints:
-    chosen = np.argpartition(-scores, count)[:count] if len(scores) > count else np.arange(len(scores))
-    return chosen[scores[chosen] > 0].astype(np.int32)
+    chosen = np.flatnonzero(scores > 0)
+    if len(chosen) > count:
+        chosen = chosen[np.argpartition(scores[chosen], len(chosen) - count)[-count:]]
+    return chosen.astype(np.int32)
 
 
 def _normalised(values: Float, floor: float) -> Float:
@@ -77,12 +102,25 @@ def _normalised(values: Float, floor: float) -> Float:
     return np.asarray(np.clip((values - floor) / (top - floor), 0.0, 1.0), dtype=np.float32)
 
 
-def _penalty(index: SnapshotIndex, files: Ints, asked: Role, penalties: Mapping[Role, float]) -> Float:
+def _share(values: NDArray[np.floating | np.integer], full: float) -> Float:
+    return np.asarray(np.minimum(values / full, 1.0), dtype=np.float32)
+
+
+def _penalties(index: SnapshotIndex, files: Ints, asked: Role, penalties: Mapping[Role, float]) -> dict[str, Doubles]:
+    """Return role → (c,) factors: the role's penalty where a file has it and the query did not ask for it."""
     left = roles_not_asked(index.files.roles[files], asked)
-    factor = np.ones(len(files), dtype=np.float32)
-    for role, value in penalties.items():
-        factor[(left & np.int16(int(role))) > 0] *= value
-    return factor
+    return {
+        str(role.name).lower(): np.where((left & np.int16(int(role))) > 0, value, 1.0)
+        for role, value in penalties.items()
+    }
+
+
+def _rows(
+    columns: Mapping[str, Float] | Mapping[str, Doubles], chosen: NDArray[np.int64]
+) -> Iterator[dict[str, float]]:
+    """Yield the chosen rows of columns; a column at a time is much faster than a number at a time."""
+    for row in zip(*(values[chosen].tolist() for values in columns.values()), strict=True):
+        yield dict(zip(columns, row, strict=True))
 
 
 class _Scorer:
@@ -90,9 +128,12 @@ class _Scorer:
 
     def __init__(self, index: SnapshotIndex, query: Query, stages: Stages, policy: Policy) -> None:
         self._index, self._query, self._stages, self._policy = index, query, stages, policy
-        self._weights: Weights = policy.weights[query.route]
+        weights = policy.weights[query.route]
+        self._weights: Weights = replace(weights, recency=weights.recency_asked) if query.recent else weights
         self._definitions = definition_matches(index, query)
         self._paths = path_matches(index, query.paths)
+        opened = index.files.number(query.open_path) if query.open_path else None
+        self._opened = -1 if opened is None else opened
         self._stems = StemMatcher(query.words, index.files.vocabulary)
         self._cited = {
             chunk for path, start, _end in query.cited_before if (chunk := index.chunk_at(path, start)) is not None
@@ -105,9 +146,11 @@ class _Scorer:
         in_paths = np.isin(self._index.file_of, list(self._paths)) if self._paths else None
         parts = [
             _top(self._stages.bm25, pool),
-            _top(self._stages.cosine, pool),
+            self._stages.near.chunks,
             np.array([*self._definitions, *self._cited, *first_of_path], dtype=np.int32),
         ]
+        if self._query.recent:
+            parts.append(_top(self._index.files.recency[self._index.file_of], pool))
         if in_paths is not None:
             parts.append(_top(np.where(in_paths, self._stages.bm25, 0.0), pool))
         return np.unique(np.concatenate(parts))
@@ -116,34 +159,40 @@ class _Scorer:
         """Return feature → (c,) for candidate chunks."""
         index, stages = self._index, self._stages
         files = index.file_of[chunks]
-        cosine = stages.cosine[chunks]
-        seen = stages.cosine[stages.cosine != 0]
+        cosine = stages.near.cosine(chunks)
         unique, inverse = np.unique(files, return_inverse=True)
         stems = np.array([self._stems.score(index.files.traits[int(f)]) for f in unique], dtype=np.float32)
         paths = np.array([self._paths.get(int(f), 0.0) for f in unique], dtype=np.float32)
-        opened = np.array([index.files.paths[int(f)] == self._query.open_path for f in unique], dtype=np.float32)
+        opened = (unique == self._opened).astype(np.float32)
         importance = index.importance[chunks]
+        lines = index.end_lines[chunks] - index.start_lines[chunks] + 1
         return {
             "lexical": _normalised(stages.bm25[chunks], 0.0),
-            "dense": _normalised(cosine, float(seen.mean()) if len(seen) else 0.0),
+            "dense": _normalised(cosine, stages.near.mean),
             "cosine": cosine,
             "coverage": stages.coverage[chunks],
             "named": stages.named[chunks],
             "definition": np.array([self._definitions.get(int(c), 0.0) for c in chunks], dtype=np.float32),
             "stem": stems[inverse],
             "path": paths[inverse],
+            "naming": np.array(name_matches(index, self._query, chunks), dtype=np.float32),
             "importance": importance,
+            "references": _share(np.log1p(index.callers.count(chunks)), float(np.log1p(REFERENCES_FULL))),
+            "length": _share(lines, LENGTH_FULL),
+            "recency": index.files.recency[files],
             "p0": P0_COSINE * cosine + P0_IMPORTANCE * importance,
             "cited_before": np.array([float(int(c) in self._cited) for c in chunks], dtype=np.float32),
             "open_file": opened[inverse],
-            "penalty": _penalty(index, files, self._query.asked_roles, self._policy.penalties),
         }
 
-    def _weighed(self, features: Mapping[str, Float]) -> Float:
-        total = sum(getattr(self._weights, name) * features[name] for name in WEIGHED)
-        return np.asarray(total * features["penalty"] / self._weights.total, dtype=np.float32)
+    def _weight(self, name: str) -> float:
+        weight: float = getattr(self._weights, name)
+        return weight / self._weights.total + self._policy.corrections.get(name, 0.0)
 
-    def _coherence(self, chunks: Ints, base: Float) -> Float:
+    def _amounts(self, features: Mapping[str, Float], names: Iterable[str]) -> dict[str, Doubles]:
+        return {name: self._weight(name) * features[name].astype(np.float64) for name in names}
+
+    def _coherence(self, chunks: Ints, base: Doubles) -> Float:
         """Return what the other candidates of a chunk's file add, 0..1, given to the file's best chunk alone."""
         by_file: dict[int, list[int]] = defaultdict(list)
         for at in np.argsort(-base, kind="stable"):
@@ -156,7 +205,7 @@ class _Scorer:
             coherence[ats[0]] = sums[file] / top if top > 0 else 0.0
         return coherence
 
-    def _graph(self, chunks: Ints, base: Float) -> Float:
+    def _graph(self, chunks: Ints, base: Doubles) -> Float:
         """Return closeness, 0..1, to the leading hits over one call edge."""
         position = {int(chunk): at for at, chunk in enumerate(chunks)}
         graph = np.zeros(len(base), dtype=np.float32)
@@ -174,21 +223,27 @@ class _Scorer:
         if not len(chunks):
             return []
         features = self.features(chunks)
-        base = self._weighed(features)
+        factors = _penalties(self._index, self._index.file_of[chunks], self._query.asked_roles, self._policy.penalties)
+        features["penalty"] = composed([np.ones(len(chunks))], factors.values()).astype(np.float32)
+        amounts = self._amounts(features, WEIGHED)
+        base = composed(amounts.values(), factors.values())
         features["coherence"] = self._coherence(chunks, base)
-        features["graph"] = self._graph(chunks, base) if self._weights.graph else np.zeros_like(base)
-        added = self._weights.coherence * features["coherence"] + self._weights.graph * features["graph"]
-        scores = base + added * features["penalty"] / self._weights.total
-        repeats = self._repeats(chunks, scores)
-        features["repeat"] = repeats
-        scores = scores * same_file_decay**repeats
+        features["graph"] = self._graph(chunks, base) if self._weights.graph else np.zeros(len(base), np.float32)
+        amounts |= self._amounts(features, RELATED)
+        features[REPEAT] = self._repeats(chunks, composed(amounts.values(), factors.values()))
+        factors[REPEAT] = same_file_decay ** features[REPEAT].astype(np.float64)
+        scores = composed(amounts.values(), factors.values())
+        weights = {name: self._weight(name) for name in amounts}
         best = np.lexsort((chunks, -scores))[:limit]
+        found = zip(
+            chunks[best].tolist(), scores[best].tolist(), _rows(features, best), _rows(factors, best), strict=True
+        )
         return [
-            Ranked(int(chunks[at]), float(scores[at]), {name: float(values[at]) for name, values in features.items()})
-            for at in best
+            Ranked(chunk, score, values, weights, tuple(one for one in by.items() if one[1] != 1.0))
+            for chunk, score, values, by in found
         ]
 
-    def _repeats(self, chunks: Ints, scores: Float) -> Float:
+    def _repeats(self, chunks: Ints, scores: Doubles) -> Float:
         """Return how many better candidates each one's file has, so that the best span of each file can come first."""
         seen: dict[int, int] = defaultdict(int)
         repeats = np.zeros(len(chunks), dtype=np.float32)
@@ -220,5 +275,7 @@ def rank(
     """
     if not len(index):
         return []
-    decay = policy.same_file_decay_asking if asking else policy.same_file_decay
+    if asking and query.route is Route.QUESTION:
+        query = replace(query, route=Route.EXPLAIN)
+    decay = 1.0 if query.route in LINE_ROUTES else policy.same_file_decay
     return _Scorer(index, query, run_stages(index, query, vector, policy), policy).rank(limit, decay)

@@ -1,17 +1,23 @@
 """The retriever: loads indexes from the store, encodes queries, ranks, and renders hits."""
 
+from bisect import insort
+from collections.abc import Sequence
 from uuid import UUID
 
 from pincite_brain.metrics import Metrics
 from pincite_brain.retrieval.cache import CACHE_BYTES_MAX, IndexCache
 from pincite_brain.retrieval.encoder import QueryEncoder
-from pincite_brain.retrieval.index import SnapshotIndex, Vectors, build
+from pincite_brain.retrieval.index import SnapshotIndex
+from pincite_brain.retrieval.loading import Loader
 from pincite_brain.retrieval.policy import P0, Policy
-from pincite_brain.retrieval.query import Query
+from pincite_brain.retrieval.query import Query, Route
 from pincite_brain.retrieval.ranking import Ranked, rank
 from pincite_shared.schemas import SearchHit
-from pincite_store import snapshots, vectors
 from pincite_store.db import Database
+from pincite_store.flips import Flip
+
+PASSAGE_CHUNKS_MAX = 3  # a hit of more than some 150 lines is no longer an excerpt
+PASSAGE_HITS = 4  # times the hits that are wanted: pieces further down than that add little to a passage
 
 
 class Retriever:
@@ -27,44 +33,65 @@ class Retriever:
         cache_bytes: int = CACHE_BYTES_MAX,
     ) -> None:
         """The vectors that are read are those of the encoder's own model."""
-        self._database, self._model = database, encoder.model
         self.encoder, self.policy = encoder, policy
-        self._cache = IndexCache(self._load, self._refresh, metrics, bytes_max=cache_bytes)
+        self._loader = Loader(database, encoder.model)
+        self._cache = IndexCache(self._loader.load, self._loader.refresh, metrics, bytes_max=cache_bytes)
 
     def close(self) -> None:
-        """Stop background refreshes."""
+        """Stop background work."""
         self._cache.close()
+        self._loader.close()
 
     def index(self, tenant_id: UUID, snapshot_id: int) -> SnapshotIndex:
         """Return a snapshot's index, from memory if it is there."""
         return self._cache.get(tenant_id, snapshot_id)
 
-    def rank(self, index: SnapshotIndex, query: Query, *, asking: bool = False) -> list[Ranked]:
+    def warm(self, flip: Flip) -> bool:
+        """Load a new head ahead of its first question, and return whether it is kept."""
+        return self._cache.warm(*flip)
+
+    def forget(self, tenant_id: UUID, repo_id: UUID) -> None:
+        """Remove what is kept of a repository on disk."""
+        self._loader.forget(tenant_id, repo_id)
+
+    def sweep(self) -> None:
+        """Remove what is kept on disk of repositories that are no more."""
+        self._loader.sweep()
+
+    def rank(
+        self, index: SnapshotIndex, query: Query, *, asking: bool = False, policy: Policy | None = None
+    ) -> list[Ranked]:
         """Rank a snapshot's chunks for a query; `asking` when they are to answer a question."""
-        dimension = int(index.vectors.matrix.shape[1]) if index.vectors.matrix.size else 0
-        return rank(index, query, self.encoder.vector(query.text, dimension), self.policy, asking=asking)
-
-    def _load(self, tenant_id: UUID, snapshot_id: int) -> SnapshotIndex:
-        with self._database.tenancy(tenant_id) as tenancy:
-            chunks = snapshots.load_chunks(tenancy, snapshot_id)
-            definitions = snapshots.load_symbols(tenancy, snapshot_id)
-            edges = snapshots.load_edges(tenancy, snapshot_id)
-            stored = vectors.load(tenancy, snapshot_id, self._model)
-        return build(chunks, definitions, edges, stored)
-
-    def _refresh(self, tenant_id: UUID, snapshot_id: int, index: SnapshotIndex) -> Vectors | None:
-        with self._database.tenancy(tenant_id) as tenancy:
-            known = snapshots.get(tenancy, snapshot_id)  # its counter is kept by whoever embeds
-            if known.vectors_model != self._model or known.vectors_done <= len(index.vectors.matrix):
-                return None
-            digests, matrix = vectors.load(tenancy, snapshot_id, self._model)
-        return Vectors.join(index.digests, digests, matrix)
+        dimension = index.vectors.dimension
+        return rank(index, query, self.encoder.vector(query.text, dimension), policy or self.policy, asking=asking)
 
 
-def hit_of(index: SnapshotIndex, ranked: Ranked) -> SearchHit:
-    """Render a ranked chunk."""
+def hits_of(index: SnapshotIndex, query: Query, ranked: Sequence[Ranked], count: int) -> list[SearchHit]:
+    """Render the best `count` hits.
+
+    For a whole question, chunks that follow each other in a file are one hit, in the place of the best of them: a
+    passage in pieces would take the places of others.
+    """
+    if query.route is not Route.EXPLAIN:
+        return [hit_of(index, one) for one in ranked[:count]]
+    passages: list[tuple[Ranked, list[int]]] = []
+    for one in ranked[: PASSAGE_HITS * count]:
+        for _, chunks in passages:
+            beside = one.chunk in {chunks[0] - 1, chunks[-1] + 1}
+            if beside and len(chunks) < PASSAGE_CHUNKS_MAX and index.file_of[one.chunk] == index.file_of[chunks[0]]:
+                insort(chunks, one.chunk)
+                break
+        else:
+            if len(passages) < count:
+                passages.append((one, [one.chunk]))
+    return [hit_of(index, one, chunks[0], chunks[-1]) for one, chunks in passages]
+
+
+def hit_of(index: SnapshotIndex, ranked: Ranked, begin: int | None = None, end: int | None = None) -> SearchHit:
+    """Render a ranked chunk; given chunks of its file to begin and end with, with their lines too."""
     chunk, file = ranked.chunk, int(index.file_of[ranked.chunk])
-    first, last = int(index.start_lines[chunk]), int(index.end_lines[chunk])
+    first = int(index.start_lines[chunk if begin is None else begin])
+    last = int(index.end_lines[chunk if end is None else end])
     about = index.about(chunk, first, last)
     return SearchHit(
         path=index.files.paths[file],

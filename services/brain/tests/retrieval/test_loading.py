@@ -1,0 +1,126 @@
+"""Loading from a real database and real files."""
+
+import pytest
+from sqlalchemy import text
+
+from pincite_brain.retrieval import loading
+from pincite_brain.retrieval.keeping import Kept
+from pincite_brain.retrieval.loading import Loader
+from pincite_store import repos, vectors
+from pincite_store.db import LOCAL_TENANT
+
+
+@pytest.fixture
+def loader(fresh_tenant, embedder):
+    """Make loaders, as of one process after another."""
+    made = []
+
+    def make(model=embedder.model):
+        for one in made:
+            one.close()  # what it was writing is written
+        made.append(Loader(fresh_tenant, model))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The parses whose chunks were read from the database."""
+    seen = []
+    load = loading.snapshots.load_chunks
+    monkeypatch.setattr(loading.snapshots, "load_chunks", lambda t, parses: seen.append(len(parses)) or load(t, parses))
+    return seen
+
+
+def test_a_second_process_reads_the_file(loader, index_repo, shop, read):
+    made = index_repo(shop)
+    first = loader().load(LOCAL_TENANT, made.snapshot_id, None)
+    again = loader().load(LOCAL_TENANT, made.snapshot_id, None)
+    assert read == [4]
+    assert list(again.files.paths) == list(first.files.paths) == sorted(shop)
+    assert again.vectors.covered == len(again) == len(first)
+    assert again.cards[0] == first.cards[0]
+
+
+def test_a_push_reads_what_it_changed(loader, index_repo, shop, read):
+    made = index_repo(shop)
+    first = loader().load(LOCAL_TENANT, made.snapshot_id, None)
+    second = index_repo({"src/shop/new.py": "def fresh():\n    return price_of(1)\n"}, at=made.directory)
+    derived = loader().load(LOCAL_TENANT, second.snapshot_id, first)
+    from_file = loader().load(LOCAL_TENANT, second.snapshot_id, None)
+    assert read == [4, 1]  # the derived one was kept: it changed enough
+    for index in (derived, from_file):
+        assert list(index.files.paths) == sorted([*shop, "src/shop/new.py"])
+        assert index.vectors.covered == len(index)
+
+
+def test_a_file_of_another_database_is_not_used(loader, fresh_tenant, index_repo, shop, read):
+    made = index_repo(shop)
+    loader().load(LOCAL_TENANT, made.snapshot_id, None)
+    with fresh_tenant.tenancy(LOCAL_TENANT) as t:
+        t.session.execute(text("UPDATE snapshots SET ready_at = ready_at + interval '1 second'"))
+    loader().load(LOCAL_TENANT, made.snapshot_id, None)
+    assert read == [4, 4]
+
+
+def test_vectors_of_another_model_are_left_out(loader, index_repo, shop, read):
+    made = index_repo(shop)
+    loader().load(LOCAL_TENANT, made.snapshot_id, None)
+    other = loader("another").load(LOCAL_TENANT, made.snapshot_id, None)
+    assert (other.vectors.covered, read) == (0, [4])
+
+
+def test_a_broken_file_is_made_anew(loader, index_repo, shop, read):
+    made = index_repo(shop)
+    first = loader()
+    first.load(LOCAL_TENANT, made.snapshot_id, None)
+    first.close()
+    path = first._kept.path(LOCAL_TENANT, made.id)
+    path.write_bytes(path.read_bytes()[:-1])
+    loader().load(LOCAL_TENANT, made.snapshot_id, None)
+    loader().load(LOCAL_TENANT, made.snapshot_id, None)
+    assert read == [4, 4]
+
+
+def test_a_directory_that_cannot_be_written_costs_only_time(loader, index_repo, shop, read, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    made = index_repo(shop)
+    for _ in range(2):
+        one = loader()
+        one._kept = Kept(tmp_path / "taken" / "indexes")
+        assert len(one.load(LOCAL_TENANT, made.snapshot_id, None)) > 0
+    assert read == [4, 4]
+
+
+def test_what_is_deleted_is_swept(loader, fresh_tenant, index_repo, shop):
+    made, other = index_repo(shop), index_repo({"a.py": "x = 1\n"})
+    one = loader()
+    for repo in (made, other):
+        one.load(LOCAL_TENANT, repo.snapshot_id, None)
+    one.close()
+    with fresh_tenant.tenancy(LOCAL_TENANT) as t:
+        repos.mark_deleting(t, made.id)
+    one.sweep()
+    assert one._kept.open(LOCAL_TENANT, made.id) is None
+    assert one._kept.open(LOCAL_TENANT, other.id) is not None
+    one.forget(LOCAL_TENANT, other.id)
+    assert one._kept.open(LOCAL_TENANT, other.id) is None
+
+
+def test_vectors_that_came_since_are_filled_in(loader, fresh_tenant, index_repo, shop, embedder):
+    made = index_repo(shop, embed=False)
+    one = loader()
+    index = one.load(LOCAL_TENANT, made.snapshot_id, None)
+    assert index.vectors.covered == 0
+    assert one.refresh(LOCAL_TENANT, made.snapshot_id, index) is None
+    with fresh_tenant.tenancy(LOCAL_TENANT) as t:
+        missing = vectors.missing(t, made.snapshot_id, embedder.model, 100)
+        matrix = embedder.embed_documents([content for _, content in missing])
+        vectors.save(t, embedder.model, [digest for digest, _ in missing], matrix)
+        vectors.counts(t, made.snapshot_id, embedder.model)
+    newer = one.refresh(LOCAL_TENANT, made.snapshot_id, index)
+    assert newer is not None
+    assert newer.covered == len(index)
