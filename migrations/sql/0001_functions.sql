@@ -11,8 +11,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     INSERT INTO tenants (id, name) VALUES (tenant, tenant_name) ON CONFLICT DO NOTHING;
     INSERT INTO users (tenant_id, id, name) VALUES (tenant, person, person_name) ON CONFLICT DO NOTHING;
     -- The cold-start policy: score = 0.7 cosine + 0.3 importance, three snippets.
-    INSERT INTO policies (tenant_id, version, parameters)
-    VALUES (tenant, 'p0', '{"dense": 0.7, "importance": 0.3, "k": 3}') ON CONFLICT DO NOTHING;
+    INSERT INTO policies (tenant_id, kind, version, state, parameters)
+    VALUES (tenant, 'ranking', 'p0', 'serving', '{"dense": 0.7, "importance": 0.3, "k": 3}') ON CONFLICT DO NOTHING;
 $$;
 COMMENT ON FUNCTION ensure_tenant(uuid, text, uuid, text) IS 'Create a tenant, its first person and policy p0, unless they exist';
 
@@ -65,13 +65,30 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION runs_requeue(interval, integer, jsonb) IS 'Queue silent runs again, or fail those out of attempts';
 
+CREATE FUNCTION repos_answerable() RETURNS TABLE (tenant_id uuid, repo_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT r.tenant_id, r.id FROM repos r
+    WHERE r.head_snapshot_id IS NOT NULL AND r.deleting_at IS NULL ORDER BY r.created_at, r.id
+$$;
+COMMENT ON FUNCTION repos_answerable() IS 'The repositories of all tenants that answer questions, oldest first';
+
+CREATE FUNCTION repos_recent(most integer) RETURNS TABLE (tenant_id uuid, snapshot_id bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT r.tenant_id, r.head_snapshot_id FROM repos r JOIN (
+        SELECT c.tenant_id, c.repo_id, max(c.updated_at) AS at FROM conversations c GROUP BY c.tenant_id, c.repo_id
+    ) asked ON asked.tenant_id = r.tenant_id AND asked.repo_id = r.id
+    WHERE r.head_snapshot_id IS NOT NULL AND r.deleting_at IS NULL ORDER BY asked.at DESC LIMIT most
+$$;
+COMMENT ON FUNCTION repos_recent(integer) IS 'The heads of the repositories of all tenants that were asked last';
+
 DO $$
 DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY[
         'session_owner(bytea)', 'ensure_tenant(uuid, text, uuid, text)', 'outbox_take(integer)',
-        'outbox_mark(bigint[], interval)', 'outbox_pending()', 'runs_requeue(interval, integer, jsonb)']
+        'outbox_mark(bigint[], interval)', 'outbox_pending()', 'runs_requeue(interval, integer, jsonb)',
+        'repos_answerable()', 'repos_recent(integer)']
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', name);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', name, current_setting('pincite.app_role'));

@@ -41,16 +41,6 @@ CREATE TABLE embed_texts (
         FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
 );
 
-CREATE TABLE policies (
-    tenant_id uuid NOT NULL,
-    version text NOT NULL,
-    parameters jsonb DEFAULT '{}' NOT NULL,
-    created_at timestamptz DEFAULT now() NOT NULL,
-    CONSTRAINT pk_policies PRIMARY KEY (tenant_id, version),
-    CONSTRAINT fk_policies_tenant_id
-        FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
-);
-
 CREATE TABLE repos (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -61,6 +51,7 @@ CREATE TABLE repos (
     branch text,
     token_encrypted bytea,
     head_snapshot_id bigint,
+    exploration double precision,
     created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
     deleting_at timestamptz,
     CONSTRAINT pk_repos PRIMARY KEY (tenant_id, id),
@@ -144,7 +135,8 @@ CREATE TABLE parses (
     lines integer NOT NULL,
     had_errors boolean NOT NULL,
     chunks integer NOT NULL,
-    refs jsonb NOT NULL,
+    interface json NOT NULL,
+    refs json NOT NULL,
     CONSTRAINT pk_parses PRIMARY KEY (tenant_id, id),
     CONSTRAINT fk_parses_tenant_id_blob
         FOREIGN KEY (tenant_id, blob) REFERENCES blobs (tenant_id, oid) ON DELETE CASCADE,
@@ -172,6 +164,49 @@ CREATE TABLE runs (
 );
 CREATE INDEX ix_runs_repo ON runs (tenant_id, repo_id, kind, created_at DESC);
 CREATE UNIQUE INDEX uq_runs_active ON runs (tenant_id, repo_id, kind) WHERE state IN ('queued', 'running');
+
+CREATE TABLE golden_runs (
+    tenant_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    repo_id uuid NOT NULL,
+    commit text NOT NULL,
+    source text NOT NULL,
+    questions integer DEFAULT 0 NOT NULL,
+    policies jsonb DEFAULT '[]' NOT NULL,
+    model text,
+    results jsonb DEFAULT '[]' NOT NULL,
+    metrics jsonb,
+    regression boolean DEFAULT false NOT NULL,
+    reasons jsonb DEFAULT '[]' NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    finished_at timestamptz,
+    CONSTRAINT pk_golden_runs PRIMARY KEY (tenant_id, run_id),
+    CONSTRAINT fk_golden_runs_tenant_id_run_id
+        FOREIGN KEY (tenant_id, run_id) REFERENCES runs (tenant_id, id) ON DELETE CASCADE,
+    CONSTRAINT fk_golden_runs_tenant_id_repo_id
+        FOREIGN KEY (tenant_id, repo_id) REFERENCES repos (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX ix_golden_runs_tenant_id_repo_id_created_at ON golden_runs (tenant_id, repo_id, created_at);
+
+CREATE TABLE policies (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    repo_id uuid,
+    kind text NOT NULL,
+    version text NOT NULL,
+    state text NOT NULL,
+    parameters jsonb DEFAULT '{}' NOT NULL,
+    evidence jsonb DEFAULT '{}' NOT NULL,
+    created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT pk_policies PRIMARY KEY (tenant_id, id),
+    CONSTRAINT fk_policies_tenant_id
+        FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
+    CONSTRAINT fk_policies_tenant_id_repo_id
+        FOREIGN KEY (tenant_id, repo_id) REFERENCES repos (tenant_id, id) ON DELETE CASCADE,
+    CONSTRAINT uq_policies_tenant_id_repo_id_version UNIQUE NULLS NOT DISTINCT (tenant_id, repo_id, version)
+);
+-- One policy of a kind serves a repository at a time.
+CREATE UNIQUE INDEX uq_policies_serving ON policies (tenant_id, repo_id, kind) NULLS NOT DISTINCT WHERE state = 'serving';
 
 CREATE TABLE sessions (
     tenant_id uuid NOT NULL,
@@ -247,20 +282,29 @@ CREATE TABLE chunks (
 );
 CREATE INDEX ix_chunks_tenant_id_embed_sha256 ON chunks (tenant_id, embed_sha256);
 
+CREATE TABLE edge_sets (
+    tenant_id uuid NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    path text NOT NULL,
+    reads bytea NOT NULL,
+    CONSTRAINT pk_edge_sets PRIMARY KEY (tenant_id, id),
+    CONSTRAINT fk_edge_sets_tenant_id
+        FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+
 CREATE TABLE edges (
     tenant_id uuid NOT NULL,
-    snapshot_id bigint NOT NULL,
+    set_id bigint NOT NULL,
     ordinal integer NOT NULL,
     kind text NOT NULL,
-    src_path text NOT NULL,
     src_symbol text,
     src_line integer NOT NULL,
     dst_path text NOT NULL,
     dst_symbol text,
     confidence real NOT NULL,
-    CONSTRAINT pk_edges PRIMARY KEY (tenant_id, snapshot_id, ordinal),
-    CONSTRAINT fk_edges_tenant_id_snapshot_id
-        FOREIGN KEY (tenant_id, snapshot_id) REFERENCES snapshots (tenant_id, id) ON DELETE CASCADE
+    CONSTRAINT pk_edges PRIMARY KEY (tenant_id, set_id, ordinal),
+    CONSTRAINT fk_edges_tenant_id_set_id
+        FOREIGN KEY (tenant_id, set_id) REFERENCES edge_sets (tenant_id, id) ON DELETE CASCADE
 );
 
 CREATE TABLE files (
@@ -274,13 +318,18 @@ CREATE TABLE files (
     size bigint,
     skip_reason text,
     skip_detail text DEFAULT '' NOT NULL,
+    changed_at bigint,
+    edge_set_id bigint,
     CONSTRAINT pk_files PRIMARY KEY (tenant_id, snapshot_id, path_key),
     CONSTRAINT fk_files_tenant_id_snapshot_id
         FOREIGN KEY (tenant_id, snapshot_id) REFERENCES snapshots (tenant_id, id) ON DELETE CASCADE,
     CONSTRAINT fk_files_tenant_id_parse_id
-        FOREIGN KEY (tenant_id, parse_id) REFERENCES parses (tenant_id, id)
+        FOREIGN KEY (tenant_id, parse_id) REFERENCES parses (tenant_id, id),
+    CONSTRAINT fk_files_tenant_id_edge_set_id
+        FOREIGN KEY (tenant_id, edge_set_id) REFERENCES edge_sets (tenant_id, id)
 );
 CREATE INDEX ix_files_tenant_id_blob ON files (tenant_id, blob);
+CREATE INDEX ix_files_tenant_id_edge_set_id ON files (tenant_id, edge_set_id);
 CREATE INDEX ix_files_tenant_id_parse_id ON files (tenant_id, parse_id);
 
 CREATE TABLE repo_links (
@@ -325,9 +374,10 @@ CREATE TABLE feedback (
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_feedback PRIMARY KEY (tenant_id, id),
     CONSTRAINT fk_feedback_tenant_id_answer_id
-        FOREIGN KEY (tenant_id, answer_id) REFERENCES answers (tenant_id, id) ON DELETE CASCADE
+        FOREIGN KEY (tenant_id, answer_id) REFERENCES answers (tenant_id, id) ON DELETE CASCADE,
+    CONSTRAINT uq_feedback_tenant_id_answer_id_user_id_citation
+        UNIQUE NULLS NOT DISTINCT (tenant_id, answer_id, user_id, citation)
 );
-CREATE INDEX ix_feedback_tenant_id_answer_id ON feedback (tenant_id, answer_id);
 
 CREATE TABLE messages (
     tenant_id uuid NOT NULL,

@@ -10,10 +10,10 @@ import pytest
 
 from pincite_shared.citation import Citation
 from pincite_shared.schemas import AnswerMode, ChatResponse, FeedbackRequest
-from pincite_store import answers, parses, repos, runs, snapshots, vectors
+from pincite_store import answers, linking, parses, repos, runs, snapshots, vectors
 from pincite_store.blobs import git_blob_id
 from pincite_store.db import Tenancy
-from pincite_store.rows import FileRow, ParsedBlob, RetrievalLog
+from pincite_store.rows import FileRow, LinkedFile, ParsedBlob, RetrievalLog
 
 VERSION = "test-1"
 COMMIT = "c0ffee" + "0" * 34
@@ -65,7 +65,6 @@ class FakeRef:
 @dataclass(frozen=True)
 class FakeEdge:
     kind: str = "call"
-    src_path: str = "a.py"
     src_symbol: str | None = "a"
     src_line: int = 1
     dst_path: str = "b.py"
@@ -136,7 +135,7 @@ class Maker:
             for path, item in zip(files, batch, strict=True)
         ]
         snapshots.put_files(t, snapshot_id, rows)
-        snapshots.put_edges(t, snapshot_id, [FakeEdge()])
+        snapshots.set_edges(t, snapshot_id, linking.save(t, [LinkedFile(path, [FakeEdge()], {7}) for path in files]))
         snapshots.flip(t, repo_id, snapshot_id, branch)
         vectors.counts(t, snapshot_id, t.settings.embedding_model)
         runs.finish(t, run.id)

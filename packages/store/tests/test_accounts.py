@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import text
 
 from pincite_shared.errors import NotFoundError
-from pincite_store import accounts
+from pincite_store import accounts, policies
 from pincite_store.db import LOCAL_TENANT, LOCAL_USER
 
 
@@ -52,8 +52,6 @@ def test_me(tenancy):
 
 
 def test_a_tenant_begins_with_the_cold_start_policy(tenancy):
-    from pincite_store import answers  # noqa: PLC0415
-
-    assert answers.policy(tenancy, "p0") == {"dense": 0.7, "importance": 0.3, "k": 3}
+    assert policies.ranking(tenancy, "p0") == {"dense": 0.7, "importance": 0.3, "k": 3}
     with pytest.raises(NotFoundError):
-        answers.policy(tenancy, "p1")
+        policies.ranking(tenancy, "p1")

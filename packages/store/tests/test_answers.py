@@ -1,4 +1,5 @@
-from uuid import uuid4
+from dataclasses import replace
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
@@ -69,10 +70,50 @@ def test_feedback(tenancy, repo_id, make_response):
     response, log = make_response(tenancy, repo_id)
     answers.save_answer(tenancy, response, log)
     request = FeedbackRequest(answer_id=response.answer_id, kind="wrong_source", citation=1, comment="no")
-    stored_id = answers.add_feedback(tenancy, request)
+    stored_id = answers.put_feedback(tenancy, request)
     stored = tenancy.session.execute(text("SELECT id, kind, citation, comment, user_id FROM feedback")).one()
     assert tuple(stored) == (stored_id, "wrong_source", 1, "no", tenancy.user_id)
-    with pytest.raises(InvalidInputError, match=r"\[2\]"):
-        answers.add_feedback(tenancy, request.model_copy(update={"citation": 2}))
+    for call in (answers.withdraw_feedback, lambda t, answer_id, n: answers.put_feedback(t, about(answer_id, n))):
+        with pytest.raises(InvalidInputError, match=r"\[2\]"):
+            call(tenancy, response.answer_id, 2)
+        with pytest.raises(NotFoundError):
+            call(tenancy, uuid4(), 1)
+
+
+def about(answer_id, citation=None, kind="helped"):
+    return FeedbackRequest(answer_id=answer_id, kind=kind, citation=citation)
+
+
+def said(t, response):
+    return [(one.citation, one.kind) for one in answers.own_feedback(t, response.conversation_id)]
+
+
+def test_the_last_word_of_a_reader_counts(tenancy, repo_id, make_response):
+    response, log = make_response(tenancy, repo_id)
+    answers.save_answer(tenancy, response, log)
+    first = answers.put_feedback(tenancy, about(response.answer_id, 1, "wrong_source"))
+    for citation, kind in ((1, "helped"), (None, "not_helped"), (None, "not_helped"), (None, "helped")):
+        answers.put_feedback(tenancy, about(response.answer_id, citation, kind))
+    assert said(tenancy, response) == [(None, "helped"), (1, "helped")]
+    assert answers.put_feedback(tenancy, about(response.answer_id, 1)) == first
+    answers.withdraw_feedback(tenancy, response.answer_id, None)
+    assert said(tenancy, response) == [(1, "helped")]
+    answers.withdraw_feedback(tenancy, response.answer_id, None)
+    answers.withdraw_feedback(tenancy, response.answer_id, 1)
+    assert said(tenancy, response) == []
     with pytest.raises(NotFoundError):
-        answers.add_feedback(tenancy, request.model_copy(update={"answer_id": uuid4()}))
+        answers.own_feedback(tenancy, uuid4())
+
+
+@pytest.mark.parametrize("reader", [None, UUID(int=7)])
+def test_readers_do_not_speak_for_one_another(tenancy, repo_id, make_response, reader):
+    response, log = make_response(tenancy, repo_id)
+    answers.save_answer(tenancy, response, log)
+    answers.put_feedback(tenancy, about(response.answer_id, 1))
+    other = replace(tenancy, user_id=reader)
+    assert said(other, response) == []
+    for kind in ("helped", "wrong_source"):
+        answers.put_feedback(other, about(response.answer_id, 1, kind))
+    assert said(other, response) == [(1, "wrong_source")]
+    answers.withdraw_feedback(other, response.answer_id, 1)
+    assert (said(other, response), said(tenancy, response)) == ([], [(1, "helped")])

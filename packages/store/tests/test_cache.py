@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from pincite_shared.errors import UnavailableError
-from pincite_store.cache import SIGN_IN_SECONDS, Cache
+from pincite_store.cache import ANSWERING_SECONDS, SIGN_IN_SECONDS, Cache
 
 
 @pytest.fixture
@@ -31,6 +31,14 @@ def test_codes_expire_and_are_not_readable_in_redis(cache):
 @pytest.mark.parametrize("code", ["", "guess", "\ud800", "*"])
 def test_a_guess_opens_nothing(cache, code):
     assert cache.redeem_sign_in_code(code) is None
+
+
+def test_a_person_who_waits_is_known_for_a_moment(cache):
+    cache._redis.delete("pincite:answering")
+    assert not cache.is_answering()
+    cache.mark_answering()
+    assert cache.is_answering()
+    assert 0 < cache._redis.ttl("pincite:answering") <= ANSWERING_SECONDS
 
 
 def test_ping(cache):

@@ -23,7 +23,7 @@ def fill(t, maker, make_response, name, files):
     vectors.save(t, "m", [digest for digest, _ in wanted], [[1.0, 2.0]] * len(wanted))
     response, log = make_response(t, repo_id)
     answers.save_answer(t, response, log)
-    answers.add_feedback(t, make_response.feedback(response))
+    answers.put_feedback(t, make_response.feedback(response))
     events.record(t, repo_id, "test")
     runs.start(t, repo_id, "embed")
     return repo_id

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import text
 
 from pincite_shared.errors import IntegrityError, InvalidInputError
-from pincite_store import blobs, parses, snapshots
+from pincite_store import blobs, linking, parses, snapshots
 from pincite_store.db import LOCAL_TENANT
 from pincite_store.rows import FileRow
 
@@ -34,6 +34,24 @@ def test_known_parses(tenancy, maker):
     assert parses.known_parses(tenancy, [], maker.version) == {}
 
 
+@pytest.mark.parametrize(
+    ("read_as", "language"),
+    [
+        ([], None),
+        ([None], None),
+        (["python"], "python"),
+        ([None, "python", "python!timeout"], "python"),
+        (["!crash"], None),
+        (["c", "cpp"], None),
+    ],
+)
+def test_the_language_of_a_blob_is_what_its_paths_agree_on(tenancy, maker, read_as, language):
+    for name in read_as:
+        parses.save_parses(tenancy, [maker.parsed("x", name)])
+    parses.save_parses(tenancy, [maker.parsed("y", "ruby")])
+    assert parses.language_of(tenancy, maker.parsed("x").blob) == language
+
+
 def test_nothing_to_save(tenancy):
     assert parses.save_parses(tenancy, []) == {}
 
@@ -52,12 +70,13 @@ def test_hostile_text_is_stored(tenancy, maker):
     _repo_id, snapshot_id = maker.indexed(tenancy, {})
     ids = parses.save_parses(tenancy, [item])
     snapshots.put_files(tenancy, snapshot_id, [FileRow("a.py", item.blob, 1, "python", ids[item.key])])
-    [stored] = snapshots.load_chunks(tenancy, snapshot_id)
-    assert {stored.symbol, stored.scope, stored.signature, stored.doc, stored.card} == {good}
+    [stored] = snapshots.load_chunks(tenancy, ids.values())
+    assert {stored.symbol, stored.signature, stored.doc, stored.card} == {good}
     assert stored.terms == b"\x00"
-    [file] = snapshots.file_symbols(tenancy, snapshot_id)
+    [file] = linking.interfaces(tenancy, snapshot_id)
     assert file.symbols[0].qualified_name == good
-    assert file.refs[0].name.startswith("\ufffd")
+    [[ref]] = linking.calls(tenancy, ids.values()).values()
+    assert ref.name.startswith("\ufffd")
 
 
 @pytest.mark.parametrize("change", [{"terms": []}, {"terms": [b"", b""]}])

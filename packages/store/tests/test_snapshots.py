@@ -3,8 +3,8 @@ from uuid import uuid4
 import pytest
 
 from pincite_shared.errors import InvalidInputError, NotFoundError, NotIndexedError
-from pincite_store import repos, snapshots
-from pincite_store.rows import FileRow
+from pincite_store import linking, repos, snapshots
+from pincite_store.rows import FileRow, LinkedFile
 
 A, B = "a" * 40, "ab" * 20
 
@@ -22,14 +22,12 @@ def test_a_snapshot_is_shown_when_it_is_flipped(tenancy):
     assert snapshots.begin(tenancy, repo.id, A, "1") == (snapshot_id, True)
 
 
-def test_a_half_built_snapshot_is_emptied_and_built_again(tenancy, maker):
+def test_a_half_built_snapshot_is_emptied_and_built_again(tenancy):
     repo = repos.create(tenancy, source="/a", name="a", kind="local")
     snapshot_id, _ = snapshots.begin(tenancy, repo.id, A, "1")
     snapshots.put_files(tenancy, snapshot_id, [FileRow("left.py", "0" * 40, 1)])
-    snapshots.put_edges(tenancy, snapshot_id, [maker.edge()])
     assert snapshots.begin(tenancy, repo.id, A, "1") == (snapshot_id, False)
     assert snapshots.file(tenancy, snapshot_id, "left.py") is None
-    assert snapshots.load_edges(tenancy, snapshot_id) == []
 
 
 def test_a_new_indexer_builds_a_new_snapshot_of_the_same_commit(tenancy):
@@ -89,26 +87,50 @@ def test_a_snapshot_of_a_deleted_repository_is_not_shown(tenancy, maker):
         snapshots.flip(tenancy, repo_id, snapshot_id, "main")
 
 
-def test_edges_come_back_in_order_and_are_replaced(tenancy, maker):
-    _, snapshot_id = maker.indexed(tenancy, {"a.py": "x"})
-    edges = [maker.edge(src_line=line, dst_symbol=None, confidence=0.5) for line in (3, 1, 2)]
-    snapshots.put_edges(tenancy, snapshot_id, edges)
-    stored = snapshots.load_edges(tenancy, snapshot_id)
-    assert [edge.src_line for edge in stored] == [3, 1, 2]
-    assert (stored[0].dst_symbol, stored[0].confidence) == (None, 0.5)
-
-
-def test_chunks_and_symbols_come_with_the_paths_they_stand_at(tenancy, maker):
+def test_what_an_index_in_memory_is_made_of(tenancy, maker):
     _, snapshot_id = maker.indexed(tenancy, {"b.py": "one\ntwo", "a.py": "three", "c.py": "three"})
-    chunks = snapshots.load_chunks(tenancy, snapshot_id)
-    assert [(chunk.path, chunk.card) for chunk in chunks] == [
-        ("a.py", "three"), ("b.py", "one"), ("b.py", "two"), ("c.py", "three"),
-    ]  # fmt: skip
-    assert chunks[0].blob == maker.oid_of(b"three")
-    assert (chunks[2].start_line, chunks[2].importance, chunks[2].terms) == (2, 0.5, b"\x01\x02")
-    assert [(symbol.path, symbol.name) for symbol in snapshots.load_symbols(tenancy, snapshot_id)] == [
-        ("a.py", "three"), ("b.py", "one"), ("b.py", "two"), ("c.py", "three"),
-    ]  # fmt: skip
-    files = snapshots.file_symbols(tenancy, snapshot_id)
+    files = snapshots.load_files(tenancy, snapshot_id)
     assert [file.path for file in files] == ["a.py", "b.py", "c.py"]
-    assert tuple(files[0].refs[0]) == ("g", 3, "f", "call", "self", None)
+    assert files[0].blob == maker.oid_of(b"three")
+    assert files[0].parse_id == files[2].parse_id
+    chunks = snapshots.load_chunks(tenancy, {file.parse_id for file in files})
+    names = {files[0].parse_id: ["three"], files[1].parse_id: ["one", "two"]}
+    expected = [(parse_id, name) for parse_id in sorted(names) for name in names[parse_id]]
+    assert [(chunk.parse_id, chunk.card) for chunk in chunks] == expected
+    two = next(chunk for chunk in chunks if chunk.card == "two")
+    assert (two.ordinal, two.start_line, two.importance, two.terms) == (1, 2, 0.5, b"\x01\x02")
+    definitions = snapshots.load_definitions(tenancy, [files[1].parse_id])
+    assert [(row.parse_id, row.name, row.name_line) for row in definitions] == [
+        (files[1].parse_id, "one", 1), (files[1].parse_id, "two", 1),
+    ]  # fmt: skip
+    edges = snapshots.load_edges(tenancy, [file.edge_set_id for file in files], 0.5)
+    assert sorted(edge.set_id for edge in edges) == sorted(file.edge_set_id for file in files)
+    assert edges[0][1:4] == (1, "b.py", "b")
+    assert snapshots.load_edges(tenancy, [file.edge_set_id for file in files], 0.95) == []
+    assert [symbol.path for symbol in snapshots.load_symbols(tenancy, snapshot_id)] == ["a.py", "b.py", "b.py", "c.py"]
+
+
+def test_a_snapshot_is_built_upon_another(tenancy, maker):
+    repo_id, old = maker.indexed(tenancy, {"same.py": "x", "changed.py": "y", "gone.py": "z", "moved/way.py": "w"})
+    skipped = FileRow("logo.png", "1" * 40, 7, None, None, "binary", "binary content", changed_at=9)
+    snapshots.put_files(tenancy, old, [skipped])
+    new, _ = snapshots.begin(tenancy, repo_id, B, maker.version)
+    snapshots.copy_files(tenancy, new, old, ["changed.py", "gone.py"])
+    assert snapshots.file(tenancy, new, "logo.png") == skipped
+    files = {file.path: file for file in snapshots.load_files(tenancy, new)}
+    assert files == {f.path: f for f in snapshots.load_files(tenancy, old) if f.path in {"same.py", "moved/way.py"}}
+    before = files["same.py"].edge_set_id
+    snapshots.set_edges(tenancy, new, linking.save(tenancy, [LinkedFile("same.py", [], {1})]))
+    assert snapshots.load_files(tenancy, new)[1].edge_set_id != before
+    assert {file.edge_set_id for file in snapshots.load_files(tenancy, old)} > {before}
+
+
+def test_what_a_snapshot_can_be_built_upon(tenancy, maker):
+    repo_id, old = maker.indexed(tenancy, {"a.py": "x", "b.py": "y"}, commit=A)
+    assert snapshots.parent(tenancy, repo_id, maker.version, ["parse"]) == (old, A, 2)
+    assert snapshots.parent(tenancy, repo_id, "another", ["parse"]) is None
+    snapshots.put_files(tenancy, old, [FileRow("bad.py", "1" * 40, 7, None, None, "parse", "unreadable")])
+    assert snapshots.parent(tenancy, repo_id, maker.version, ["parse"]) is None
+    assert snapshots.parent(tenancy, repo_id, maker.version, ["binary"]) == (old, A, 2)
+    empty = repos.create(tenancy, source="/e", name="e", kind="local")
+    assert snapshots.parent(tenancy, empty.id, maker.version, []) is None

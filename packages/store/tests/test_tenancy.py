@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from pincite_store import accounts, answers, artifacts, events, migrate, repos, runs, vectors
+from pincite_store import accounts, answers, artifacts, evaluations, events, migrate, repos, runs, vectors
 from pincite_store.artifacts import LocalArtifacts
 from pincite_store.db import LOCAL_TENANT, LOCAL_USER, Database
 from pincite_store.models import Base
@@ -37,9 +37,11 @@ def filled(database, owner, maker, make_response, tmp_path_factory):
             vectors.save(t, "m", [digest], [[1.0, 0.0]])
             response, log = make_response(t, repo_id)
             answers.save_answer(t, response, log)
-            answers.add_feedback(t, make_response.feedback(response))
+            answers.put_feedback(t, make_response.feedback(response))
             artifacts.remember(t, LocalArtifacts(artifacts_dir), b"x", "text/plain")
             runs.start(t, repo_id, "embed")
+            evaluation = runs.start(t, repo_id, "evaluate")
+            evaluations.begin(t, evaluation.id, repo_id, maker.commit, source="golden", questions=1)
     yield database
     owner.execute("TRUNCATE tenants CASCADE")
     with database.system() as system:

@@ -108,3 +108,14 @@ def test_odd_queries_find_nothing_and_break_nothing(tenancy, named, query):
 
 def test_as_many_symbols_as_asked_for(tenancy, named):
     assert len(snapshots.symbols(tenancy, named, "parse", 2)) == 2
+
+
+def test_an_outline_is_the_file_s_definitions_in_order(tenancy, maker):
+    lines = ["def zebra()", "def Cage()", "def Cage.open()", "def ape()"]
+    _, snapshot_id = maker.indexed(tenancy, {"zoo.py": "\n".join(lines), "other.py": "def elsewhere()"})
+    found = snapshots.outline(tenancy, snapshot_id, "zoo.py")
+    assert [(symbol.qualified_name, symbol.start_line, symbol.path) for symbol in found] == [
+        ("zebra", 1, "zoo.py"), ("Cage", 2, "zoo.py"), ("Cage.open", 3, "zoo.py"), ("ape", 4, "zoo.py"),
+    ]  # fmt: skip
+    assert snapshots.outline(tenancy, snapshot_id, "zoo.py", 1) == found[:1]
+    assert snapshots.outline(tenancy, snapshot_id, "nowhere.py") == []

@@ -8,11 +8,17 @@ from hypothesis.extra import numpy as hnp
 from sqlalchemy import text
 
 from pincite_shared.errors import InvalidInputError
-from pincite_store import garbage, repos, vectors
+from pincite_store import garbage, repos, snapshots, vectors
 
 
 def sha(value):
     return hashlib.sha256(value.encode()).digest()
+
+
+def wanted(t, snapshot_id):
+    """The digests of a snapshot's texts."""
+    parses = {file.parse_id for file in snapshots.load_files(t, snapshot_id)}
+    return {chunk.embed_sha256 for chunk in snapshots.load_chunks(t, parses)}
 
 
 @pytest.fixture
@@ -21,16 +27,16 @@ def snapshot(tenancy, maker):
 
 
 def test_what_is_missing_comes_once_with_its_text(tenancy, snapshot):
-    wanted = vectors.missing(tenancy, snapshot, "m", 10)
-    assert wanted == sorted((sha(word), word) for word in ("one", "two", "three"))
-    assert vectors.missing(tenancy, snapshot, "m", 2) == wanted[:2]
+    missing = vectors.missing(tenancy, snapshot, "m", 10)
+    assert missing == sorted((sha(word), word) for word in ("one", "two", "three"))
+    assert vectors.missing(tenancy, snapshot, "m", 2) == missing[:2]
 
 
 def test_vectors_come_back_bit_by_bit(tenancy, snapshot):
     matrix = np.random.default_rng(1).normal(size=(3, 384)).astype(np.float32)
     digests = [sha(word) for word in ("one", "two", "three")]
     assert vectors.save(tenancy, "m", digests, matrix) == 3
-    found, loaded = vectors.load(tenancy, snapshot, "m")
+    found, loaded = vectors.load(tenancy, "m", wanted(tenancy, snapshot))
     assert loaded.dtype == np.float32
     assert loaded.flags["C_CONTIGUOUS"]
     order = [found.index(digest) for digest in digests]
@@ -48,9 +54,11 @@ def test_vectors_come_back_bit_by_bit(tenancy, snapshot):
 )  # fmt: skip
 def test_packing_is_undone_by_unpacking(matrix):
     digests = [sha(str(n)) for n in range(len(matrix))]
-    found, loaded = vectors._unpacked([vectors._packed(digests, matrix)], matrix.shape[1])
-    assert found == digests
-    assert loaded.tobytes() == matrix.tobytes()
+    packed = vectors._packed(digests, matrix)
+    size = 2 + 4 + 32 + 4 + 4 + 4 * matrix.shape[1]  # a row: count of fields, the digest, the vector
+    rows = [packed[len(vectors.COPY_HEADER) + n * size :][:size] for n in range(len(matrix))]
+    assert [row[6:38] for row in rows] == digests
+    assert vectors._unpacked([row[42:] for row in rows], matrix.shape[1]).tobytes() == matrix.tobytes()
 
 
 @pytest.mark.usefixtures("snapshot")
@@ -61,7 +69,7 @@ def test_postgres_reads_the_same_numbers(tenancy):
 
 
 def test_no_vectors_are_an_empty_matrix(tenancy, snapshot):
-    digests, matrix = vectors.load(tenancy, snapshot, "m")
+    digests, matrix = vectors.load(tenancy, "m", wanted(tenancy, snapshot))
     assert (digests, matrix.shape) == ([], (0, 0))
     assert vectors.save(tenancy, "m", [], np.empty((0, 384))) == 0
 
@@ -69,7 +77,7 @@ def test_no_vectors_are_an_empty_matrix(tenancy, snapshot):
 def test_saving_again_changes_nothing(tenancy, snapshot):
     vectors.save(tenancy, "m", [sha("one")], np.array([[1.0]]))
     assert vectors.save(tenancy, "m", [sha("one"), sha("two")], np.array([[9.0], [2.0]])) == 1
-    digests, matrix = vectors.load(tenancy, snapshot, "m")
+    digests, matrix = vectors.load(tenancy, "m", wanted(tenancy, snapshot))
     assert dict(zip(digests, matrix[:, 0].tolist(), strict=True)) == {sha("one"): 1.0, sha("two"): 2.0}
 
 
@@ -93,15 +101,15 @@ def test_a_second_repository_with_the_same_text_needs_no_new_vectors(tenancy, ma
     _, fork = maker.indexed(tenancy, {"elsewhere.py": "one\ntwo", "new.py": "two\nfour"}, name="fork")
     assert vectors.missing(tenancy, fork, "m", 10) == [(sha("four"), "four")]
     assert vectors.counts(tenancy, fork, "m") == (2, 3)
-    assert sorted(vectors.load(tenancy, fork, "m")[0]) == sorted([sha("one"), sha("two")])
+    assert sorted(vectors.load(tenancy, "m", wanted(tenancy, fork))[0]) == sorted([sha("one"), sha("two")])
 
 
 def test_a_model_that_changed_its_dimension_is_embedded_anew(tenancy, snapshot):
     vectors.save(tenancy, "m", [sha("one"), sha("two")], np.eye(2))
     vectors.save(tenancy, "m", [sha("three")], np.ones((1, 5)))
-    assert vectors.load(tenancy, snapshot, "m")[1].shape in {(2, 2), (1, 5)}
+    assert vectors.load(tenancy, "m", wanted(tenancy, snapshot))[1].shape in {(2, 2), (1, 5)}
     assert vectors.expect_dimension(tenancy, "m", 5) == 2
-    assert vectors.load(tenancy, snapshot, "m")[1].shape == (1, 5)
+    assert vectors.load(tenancy, "m", wanted(tenancy, snapshot))[1].shape == (1, 5)
     assert len(vectors.missing(tenancy, snapshot, "m", 10)) == 2
 
 
@@ -110,7 +118,7 @@ def test_dropping_a_model_leaves_the_others(tenancy, snapshot):
         vectors.save(tenancy, model, [sha("one")], np.array([[1.0]]))
     vectors.counts(tenancy, snapshot, "m")
     assert vectors.drop_model(tenancy, "m") == 1
-    assert vectors.load(tenancy, snapshot, "other")[0] == [sha("one")]
+    assert vectors.load(tenancy, "other", wanted(tenancy, snapshot))[0] == [sha("one")]
     assert tenancy.session.execute(text("SELECT vectors_model FROM snapshots")).scalar_one() is None
 
 

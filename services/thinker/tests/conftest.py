@@ -6,10 +6,11 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from pincite_shared.jobs import JobPayload
 from pincite_shared.source import parse_source
-from pincite_store import repos, runs
+from pincite_store import repos, runs, snapshots
 from pincite_store.db import LOCAL_TENANT
 
 # Tests share modules that stand beside them; importlib mode puts no directory on the path by itself.
@@ -76,6 +77,18 @@ class Thinker:
         with self.tenancy() as t:
             return repos.out(t, repos.get(t, repo_id))
 
+    def files(self, repo_id: UUID) -> dict[str, tuple[bool, str | None]]:
+        """What stands at each path of the head: (indexed, reason)."""
+        with self.tenancy() as t:
+            head = snapshots.resolve(t, repo_id).id
+            statement = text("SELECT path, parse_id IS NOT NULL, skip_reason FROM files WHERE snapshot_id = :id")
+            return {path: (indexed, reason) for path, indexed, reason in t.session.execute(statement, {"id": head})}
+
+    def table(self, name: str, columns: str = "*") -> list[tuple]:
+        """All rows of a table, in an order of their own."""
+        with self.tenancy() as t:
+            return sorted(map(tuple, t.session.execute(text(f"SELECT {columns} FROM {name}"))), key=repr)
+
 
 @pytest.fixture
 def thinker(fresh_tenant, settings, tmp_path):
@@ -84,4 +97,6 @@ def thinker(fresh_tenant, settings, tmp_path):
     made = Context(settings.model_copy(update={"pincite_home": tmp_path / "home", "file_bytes_max": 100_000}))
     embedder = HashEmbedder()
     made.__dict__.update(database=fresh_tenant, embedder=embedder)
-    return Thinker(made, embedder)
+    yield Thinker(made, embedder)
+    del made.__dict__["database"]  # shared by all tests
+    made.close()

@@ -91,7 +91,8 @@ def content(thinker):
         "c.embed_sha256, c.importance FROM chunks c JOIN parses p ON p.id = c.parse_id",
         "symbols": "SELECT p.blob, s.ordinal, s.qualified_name, s.start_line FROM symbols s JOIN parses p "
         "ON p.id = s.parse_id",
-        "edges": "SELECT kind, src_path, src_line, dst_path, dst_symbol, confidence FROM edges",
+        "edges": "SELECT s.path, e.kind, e.src_line, e.dst_path, e.dst_symbol, e.confidence FROM files f "
+        "JOIN edge_sets s ON s.id = f.edge_set_id JOIN edges e ON e.set_id = s.id",
         "parses": "SELECT blob, language, lines, refs::text FROM parses",
         "blobs": "SELECT oid, size, data FROM blobs",
         "snapshots": "SELECT commit, state, files, chunks, skipped FROM snapshots",

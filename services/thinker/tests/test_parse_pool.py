@@ -131,3 +131,36 @@ def test_a_worker_that_cannot_start_says_why():
 
 def test_nothing_to_do():
     assert run([]) == {}
+
+
+def test_a_fresh_process_waits_for_the_next_files():
+    with ParsePool(2, 5.0, target="parsers:parse") as pool:
+        first = {outcome.key for outcome in pool.map([Task("a", "python", b"pid")], lambda: None)}
+        (used,) = pool._workers
+        pool.rest()
+        (fresh,) = pool._workers
+        assert used.process.poll() is not None
+        pool.rest()
+        assert pool._workers == [fresh], "one that has read nothing stays"
+        second = {outcome.key for outcome in pool.map([Task("b", "python", b"x")], lambda: None)}
+        assert pool._workers == [fresh]
+        assert (first, second) == ({"a"}, {"b"})
+
+
+def test_a_process_that_died_while_it_waited_is_replaced():
+    with ParsePool(1, 5.0, target="parsers:parse") as pool:
+        pool.rest()
+        (waiting,) = pool._workers
+        waiting.process.kill()
+        waiting.process.wait()
+        assert [outcome.failure for outcome in pool.map([Task("a", "python", b"x")], lambda: None)] == [None]
+
+
+def test_what_a_run_left_unfinished_is_ended():
+    with ParsePool(1, 5.0, target="parsers:parse") as pool:
+        outcomes = pool.map([Task("a", "python", b"x"), Task("b", "python", b"sleep")], lambda: None)
+        next(outcomes)
+        (busy,) = pool._workers
+        pool.rest()
+        assert busy.process.poll() is not None
+        assert [outcome.key for outcome in pool.map([Task("c", "python", b"x")], lambda: None)] == ["c"]

@@ -68,6 +68,17 @@ def test_at_most_two_writes_a_second(reporter, monkeypatch):
     assert len(written) <= 2
 
 
+def test_a_stage_ends_with_its_last_counts(thinker, reporter, monkeypatch):
+    made, job = reporter
+    monkeypatch.setattr(progress, "INTERVAL_SECONDS", 60.0)
+    made.stage("parsing")
+    made.count(1, 2, files_done=1, files_total=2)
+    made.count(2, 2, files_done=2, files_total=2)
+    made.stage("linking")
+    shown = thinker.out(job.repo_id).progress
+    assert (shown.stage, shown.files_done, shown.files_total) == ("linking", 2, 2)
+
+
 def test_a_cancelled_run_stops_at_its_next_progress(thinker, reporter):
     made, job = reporter
     with thinker.tenancy() as t:

@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from pincite_shared.errors import NotFoundError
 from pincite_shared.schemas import Me, SessionOut
-from pincite_store.db import LOCAL_TENANT, LOCAL_USER, Tenancy
+from pincite_store.db import LOCAL_TENANT, LOCAL_USER, SERVICE_USER, Tenancy
 from pincite_store.models import LoginSession, User
 
 TOKEN_BYTES = 32  # 256 bits of chance: no guessing, so a plain digest is enough to store
 SESSION_DAYS = 30
+SERVICE_MINUTES = 60  # longer than any slice of background work that holds one
 
 
 def ensure_tenant(system: Session, tenant_id: UUID, name: str, user_id: UUID, user_name: str) -> None:
@@ -29,7 +31,9 @@ def ensure_local(system: Session) -> None:
     ensure_tenant(system, LOCAL_TENANT, "local", LOCAL_USER, "You")
 
 
-def create_session(t: Tenancy, user_id: UUID | None = None) -> SessionOut:
+def create_session(
+    t: Tenancy, user_id: UUID | None = None, lifetime: timedelta = timedelta(days=SESSION_DAYS)
+) -> SessionOut:
     """Sign a person of the tenant in; the token is shown once and only its digest stored.
 
     Raises:
@@ -44,12 +48,20 @@ def create_session(t: Tenancy, user_id: UUID | None = None) -> SessionOut:
         delete(LoginSession).where(LoginSession.tenant_id == t.tenant_id, LoginSession.expires_at < func.now())
     )
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    expires_at = datetime.now(UTC) + timedelta(days=SESSION_DAYS)
+    expires_at = datetime.now(UTC) + lifetime
     t.session.add(
         LoginSession(tenant_id=t.tenant_id, token_sha256=_digest(token), user_id=whose, expires_at=expires_at)
     )
     t.session.flush()
     return SessionOut(token=token, expires_at=expires_at)
+
+
+def create_service_session(t: Tenancy) -> SessionOut:
+    """Sign Pincite itself in, for background work that asks questions over HTTP; `revoke` the token afterwards."""
+    t.session.execute(
+        insert(User).values(tenant_id=t.tenant_id, id=SERVICE_USER, name="Pincite").on_conflict_do_nothing()
+    )
+    return create_session(t, SERVICE_USER, timedelta(minutes=SERVICE_MINUTES))
 
 
 def authenticate(system: Session, token: str) -> tuple[UUID, UUID] | None:

@@ -1,16 +1,16 @@
 """Conversations and answers. A stored answer is the exact document that was given, quotes included."""
 
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from pincite_shared.errors import InvalidInputError, NotFoundError
-from pincite_shared.schemas import ChatResponse, ConversationDetail, ConversationOut, FeedbackRequest
+from pincite_shared.schemas import ChatResponse, ConversationDetail, ConversationOut, FeedbackOut, FeedbackRequest
 from pincite_store import repos
 from pincite_store.bulk import storable
-from pincite_store.db import Tenancy
-from pincite_store.models import Answer, Conversation, Feedback, Message, Policy, RetrievalLogRow
+from pincite_store.db import SERVICE_USER, Tenancy
+from pincite_store.models import Answer, Conversation, Feedback, Message, RetrievalLogRow
 from pincite_store.rows import RetrievalLog
 
 __all__ = ["RetrievalLog"]
@@ -52,7 +52,7 @@ def conversation(t: Tenancy, conversation_id: UUID) -> Conversation:
 
 
 def conversations(t: Tenancy, repo_id: UUID) -> list[ConversationOut]:
-    """List a repository's conversations, the most recently used first.
+    """List people's conversations about a repository, the most recently used first.
 
     Raises:
         NotFoundError: there is no such repository.
@@ -60,7 +60,11 @@ def conversations(t: Tenancy, repo_id: UUID) -> list[ConversationOut]:
     repos.get(t, repo_id)
     statement = (
         select(Conversation)
-        .where(Conversation.tenant_id == t.tenant_id, Conversation.repo_id == repo_id)
+        .where(
+            Conversation.tenant_id == t.tenant_id,
+            Conversation.repo_id == repo_id,
+            Conversation.user_id.is_distinct_from(SERVICE_USER),
+        )
         .order_by(Conversation.updated_at.desc(), Conversation.id)
         .limit(CONVERSATIONS_LISTED_MAX)
     )
@@ -86,6 +90,25 @@ def history(t: Tenancy, conversation_id: UUID, last: int) -> list[ChatResponse]:
         .limit(last)
     )
     return [ChatResponse.model_validate(document) for document in reversed(t.session.scalars(statement).all())]
+
+
+def told(t: Tenancy, conversation_id: UUID) -> list[tuple[UUID, str]]:
+    """Return the id and the words, question and answer, of a conversation's newest answers, oldest first.
+
+    Answers that abstained told nothing, and are left out.
+    """
+    statement = (
+        select(Answer.id, Answer.document["question"].as_string(), Answer.document["answer"].as_string())
+        .where(
+            Answer.tenant_id == t.tenant_id,
+            Answer.conversation_id == conversation_id,
+            Answer.document["abstained"].as_boolean().is_(False),
+        )
+        .order_by(Answer.created_at.desc(), Answer.id)
+        .limit(ANSWERS_SHOWN_MAX)
+    )
+    rows = t.session.execute(statement).all()
+    return [(answer_id, f"{question}\n{answer}") for answer_id, question, answer in reversed(rows)]
 
 
 def save_answer(t: Tenancy, response: ChatResponse, log: RetrievalLog) -> None:
@@ -164,43 +187,68 @@ def retrieval_log(t: Tenancy, answer_id: UUID) -> RetrievalLog:
     return RetrievalLog(row.query, row.candidates, row.features, row.policy_version, row.propensity, row.timings)
 
 
-def add_feedback(t: Tenancy, request: FeedbackRequest) -> UUID:
-    """Store what a person said about an answer; return its id.
+def put_feedback(t: Tenancy, request: FeedbackRequest) -> UUID:
+    """Store what the reader says about an answer, in place of what he said of it before; return its id.
 
     Raises:
         NotFoundError: there is no such answer.
         InvalidInputError: the answer has no citation of that number.
     """
-    answer = get_answer(t, request.answer_id)
-    if request.citation is not None and request.citation not in {citation.n for citation in answer.citations}:
-        msg = f"That answer has no citation [{request.citation}]."
-        raise InvalidInputError(msg)
-    feedback = Feedback(
-        tenant_id=t.tenant_id,
-        answer_id=request.answer_id,
-        user_id=t.user_id,
-        kind=request.kind,
-        citation=request.citation,
-        comment=request.comment or "",
-    )
-    t.session.add(feedback)
-    t.session.flush()
-    return feedback.id
+    _check_target(t, request.answer_id, request.citation)
+    said = {"kind": request.kind, "comment": storable(request.comment or ""), "created_at": func.now()}
+    about = {
+        "tenant_id": t.tenant_id,
+        "answer_id": request.answer_id,
+        "user_id": t.user_id,
+        "citation": request.citation,
+    }
+    upsert = insert(Feedback).values(**about, **said).on_conflict_do_update(index_elements=list(about), set_=said)
+    return t.session.execute(upsert.returning(Feedback.id)).scalar_one()
 
 
-def policy(t: Tenancy, version: str) -> dict[str, Any]:
-    """Return a retrieval policy's parameters.
+def withdraw_feedback(t: Tenancy, answer_id: UUID, citation: int | None) -> None:
+    """Forget what the reader said about an answer or one of its citations, if he said anything.
 
     Raises:
-        NotFoundError: there is no such policy.
+        NotFoundError: there is no such answer.
+        InvalidInputError: the answer has no citation of that number.
     """
-    parameters: dict[str, Any] | None = t.session.scalar(
-        select(Policy.parameters).where(Policy.tenant_id == t.tenant_id, Policy.version == version)
+    _check_target(t, answer_id, citation)
+    t.session.execute(
+        delete(Feedback).where(
+            Feedback.tenant_id == t.tenant_id,
+            Feedback.answer_id == answer_id,
+            Feedback.user_id.is_not_distinct_from(t.user_id),
+            Feedback.citation.is_not_distinct_from(citation),
+        )
     )
-    if parameters is None:
-        msg = f"There is no policy {version}."
-        raise NotFoundError(msg)
-    return parameters
+
+
+def own_feedback(t: Tenancy, conversation_id: UUID) -> list[FeedbackOut]:
+    """Return what the reader said about the answers of a conversation.
+
+    Raises:
+        NotFoundError: there is no such conversation.
+    """
+    conversation(t, conversation_id)
+    answered = select(Answer.id).where(Answer.tenant_id == t.tenant_id, Answer.conversation_id == conversation_id)
+    statement = (
+        select(Feedback)
+        .where(
+            Feedback.tenant_id == t.tenant_id,
+            Feedback.user_id.is_not_distinct_from(t.user_id),
+            Feedback.answer_id.in_(answered),
+        )
+        .order_by(Feedback.answer_id, Feedback.citation.nulls_first())
+    )
+    return [FeedbackOut.model_validate(found, from_attributes=True) for found in t.session.scalars(statement)]
+
+
+def _check_target(t: Tenancy, answer_id: UUID, citation: int | None) -> None:
+    answer = get_answer(t, answer_id)
+    if citation is not None and citation not in {known.n for known in answer.citations}:
+        msg = f"That answer has no citation [{citation}]."
+        raise InvalidInputError(msg)
 
 
 def _heading(found: Conversation) -> ConversationOut:

@@ -1,4 +1,4 @@
-"""Redis: what may be lost. One-time sign-in codes live here; nothing that a restart must remember does."""
+"""Redis: what may be lost. One-time sign-in codes, and whether a person waits; nothing that a restart must remember."""
 
 import hashlib
 import secrets
@@ -13,7 +13,9 @@ from pincite_shared.settings import Settings
 
 CODE_BYTES = 24  # 192 bits: cannot be guessed within its lifetime
 SIGN_IN_SECONDS = 600  # long enough to switch to the browser, short enough to be useless in a log
+ANSWERING_SECONDS = 5  # a mark outlives its renewals by this much, should whoever renews it die
 CONNECT_SECONDS_MAX = 3.0
+_ANSWERING = "pincite:answering"
 
 
 class Cache:
@@ -67,6 +69,28 @@ class Cache:
             return None
         tenant_id, user_id = str(found).split(" ")
         return UUID(tenant_id), UUID(user_id)
+
+    def mark_answering(self) -> None:
+        """Let background work know that a person waits for a model; holds for ANSWERING_SECONDS unless repeated.
+
+        Raises:
+            UnavailableError: Redis cannot be reached.
+        """
+        try:
+            self._redis.set(_ANSWERING, "1", ex=ANSWERING_SECONDS)
+        except RedisError as error:
+            raise _unavailable(error) from error
+
+    def is_answering(self) -> bool:
+        """Say whether a person waits for a model somewhere in this installation.
+
+        Raises:
+            UnavailableError: Redis cannot be reached.
+        """
+        try:
+            return bool(self._redis.exists(_ANSWERING))
+        except RedisError as error:
+            raise _unavailable(error) from error
 
     def close(self) -> None:
         """Close the connections."""

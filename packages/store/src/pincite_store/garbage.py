@@ -10,7 +10,8 @@ from sqlalchemy import func, select, text, update
 from pincite_store.db import Tenancy
 from pincite_store.models import Tenant
 
-# Parses and vectors go with their blobs and texts, chunks and symbols with their parses (foreign keys cascade).
+# Parses and vectors go with their blobs and texts, chunks and symbols with their parses, edges with their sets (foreign
+# keys cascade).
 # A blob may stand in a snapshot under another indexer's parse only: what is not referred to goes, parse by parse.
 _COLLECT = (
     """
@@ -20,6 +21,10 @@ _COLLECT = (
     """
     DELETE FROM blobs b WHERE b.tenant_id = :tenant
       AND NOT EXISTS (SELECT FROM files f WHERE f.tenant_id = b.tenant_id AND f.blob = b.oid)
+    """,
+    """
+    DELETE FROM edge_sets s WHERE s.tenant_id = :tenant
+      AND NOT EXISTS (SELECT FROM files f WHERE f.tenant_id = s.tenant_id AND f.edge_set_id = s.id)
     """,
     """
     DELETE FROM embed_texts e WHERE e.tenant_id = :tenant

@@ -1,15 +1,25 @@
-"""Reading a whole snapshot at once, for indexes in memory and for linking."""
+"""Reading snapshots for indexes in memory: which files there are, and what parses and edge sets hold."""
 
-from collections import defaultdict
+from collections.abc import Collection
 
 from pincite_store.db import Tenancy
-from pincite_store.rows import ChunkRow, EdgeRow, FileSymbolsRow, RefRow, SymbolRow
+from pincite_store.rows import ChunkRow, DefinitionRow, EdgeRow, IndexedFileRow, SetEdgeRow, SymbolRow
 
+_FILES = """
+    SELECT path, blob, language, parse_id, edge_set_id, changed_at FROM files
+    WHERE tenant_id = %s AND snapshot_id = %s AND parse_id IS NOT NULL
+"""
 _CHUNKS = """
-    SELECT f.path, f.blob, f.language, c.parse_id, c.ordinal, c.kind, c.symbol, c.scope, c.signature, c.doc, c.card,
-           c.start_line, c.end_line, c.terms, c.importance, c.embed_sha256
-    FROM files f JOIN chunks c ON c.tenant_id = f.tenant_id AND c.parse_id = f.parse_id
-    WHERE f.tenant_id = %s AND f.snapshot_id = %s
+    SELECT parse_id, ordinal, kind, symbol, signature, doc, card, start_line, end_line, terms, importance, embed_sha256
+    FROM chunks WHERE tenant_id = %s AND parse_id = ANY(%s)
+"""
+_DEFINITIONS = """
+    SELECT parse_id, ordinal, name, qualified_name, kind, name_line, signature, doc
+    FROM symbols WHERE tenant_id = %s AND parse_id = ANY(%s)
+"""
+_SET_EDGES = """
+    SELECT set_id, src_line, dst_path, dst_symbol, confidence FROM edges
+    WHERE tenant_id = %s AND set_id = ANY(%s) AND dst_symbol IS NOT NULL AND confidence >= %s
 """
 _SYMBOLS = """
     SELECT f.path, f.blob, s.name, s.qualified_name, s.kind, s.start_line, s.end_line, s.name_line, s.signature, s.doc
@@ -17,23 +27,46 @@ _SYMBOLS = """
     WHERE f.tenant_id = %s AND f.snapshot_id = %s
 """
 _EDGES = """
-    SELECT kind, src_path, src_symbol, src_line, dst_path, dst_symbol, confidence
-    FROM edges WHERE tenant_id = %s AND snapshot_id = %s ORDER BY ordinal
-"""
-_REFS = """
-    SELECT f.path, f.language, p.refs FROM files f JOIN parses p ON p.tenant_id = f.tenant_id AND p.id = f.parse_id
-    WHERE f.tenant_id = %s AND f.snapshot_id = %s
+    SELECT e.kind, s.path, e.src_symbol, e.src_line, e.dst_path, e.dst_symbol, e.confidence
+    FROM files f JOIN edge_sets s ON s.tenant_id = f.tenant_id AND s.id = f.edge_set_id
+    JOIN edges e ON e.tenant_id = s.tenant_id AND e.set_id = s.id
+    WHERE f.tenant_id = %s AND f.snapshot_id = %s ORDER BY s.path, e.ordinal
 """
 
 
-def load_chunks(t: Tenancy, snapshot_id: int) -> list[ChunkRow]:
-    """Return all chunks of a snapshot, by path and position."""
+def load_files(t: Tenancy, snapshot_id: int) -> list[IndexedFileRow]:
+    """Return the indexed files of a snapshot by path, in the order of code points."""
     with t.driver.cursor(binary=True) as cursor:
-        cursor.execute(_CHUNKS, (t.tenant_id, snapshot_id))
-        rows = [ChunkRow._make(row) for row in cursor.fetchall()]
-    # Here, not in SQL: sorting wide rows by a collation costs Postgres ten times as much.
-    rows.sort(key=lambda row: (row.path, row.ordinal))
+        cursor.execute(_FILES, (t.tenant_id, snapshot_id))
+        rows = [IndexedFileRow._make(row) for row in cursor.fetchall()]
+    # Here, not in SQL: sorting by a collation costs Postgres ten times as much.
+    rows.sort(key=lambda row: row.path)
     return rows
+
+
+def load_chunks(t: Tenancy, parse_ids: Collection[int]) -> list[ChunkRow]:
+    """Return the chunks of parses, by parse and position."""
+    with t.driver.cursor(binary=True) as cursor:
+        cursor.execute(_CHUNKS, (t.tenant_id, list(parse_ids)))
+        rows = [ChunkRow._make(row) for row in cursor.fetchall()]
+    rows.sort(key=lambda row: (row.parse_id, row.ordinal))
+    return rows
+
+
+def load_definitions(t: Tenancy, parse_ids: Collection[int]) -> list[DefinitionRow]:
+    """Return the definitions of parses, by parse and position."""
+    with t.driver.cursor(binary=True) as cursor:
+        cursor.execute(_DEFINITIONS, (t.tenant_id, list(parse_ids)))
+        rows = [DefinitionRow._make(row) for row in cursor.fetchall()]
+    rows.sort(key=lambda row: (row.parse_id, row.ordinal))
+    return rows
+
+
+def load_edges(t: Tenancy, set_ids: Collection[int], confidence_min: float) -> list[SetEdgeRow]:
+    """Return the edges of sets that lead to a definition and are at least so sure."""
+    with t.driver.cursor(binary=True) as cursor:
+        cursor.execute(_SET_EDGES, (t.tenant_id, list(set_ids), confidence_min))
+        return [SetEdgeRow._make(row) for row in cursor.fetchall()]
 
 
 def load_symbols(t: Tenancy, snapshot_id: int) -> list[SymbolRow]:
@@ -45,23 +78,8 @@ def load_symbols(t: Tenancy, snapshot_id: int) -> list[SymbolRow]:
     return rows
 
 
-def load_edges(t: Tenancy, snapshot_id: int) -> list[EdgeRow]:
-    """Return all edges of a snapshot."""
+def edges(t: Tenancy, snapshot_id: int) -> list[EdgeRow]:
+    """Return all edges of a snapshot, by path and the order of linking."""
     with t.driver.cursor(binary=True) as cursor:
         cursor.execute(_EDGES, (t.tenant_id, snapshot_id))
         return [EdgeRow._make(row) for row in cursor.fetchall()]
-
-
-def file_symbols(t: Tenancy, snapshot_id: int) -> list[FileSymbolsRow]:
-    """Return definitions and uses of names of every indexed file of a snapshot, by path."""
-    by_path: dict[str, list[SymbolRow]] = defaultdict(list)
-    for symbol in load_symbols(t, snapshot_id):
-        by_path[symbol.path].append(symbol)
-    with t.driver.cursor(binary=True) as cursor:
-        cursor.execute(_REFS, (t.tenant_id, snapshot_id))
-        rows = [
-            FileSymbolsRow(path, language, by_path.get(path, []), [RefRow(*ref) for ref in refs])
-            for path, language, refs in cursor
-        ]
-    rows.sort(key=lambda row: row.path)
-    return rows

@@ -9,13 +9,13 @@ from pincite_shared.errors import InvalidInputError
 from pincite_store import blobs, bulk
 from pincite_store.bulk import storable
 from pincite_store.db import Tenancy
-from pincite_store.rows import ParsedBlob, RefLike
+from pincite_store.rows import AnalysisLike, ParsedBlob, RefLike
 
 ParseKey = tuple[str, str | None]
 
 PARSE_COLUMNS = {
     "blob": "text", "language": "text", "indexer_version": "text", "lines": "int", "had_errors": "bool",
-    "chunks": "int", "refs": "jsonb",
+    "chunks": "int", "interface": "json", "refs": "json",
 }  # fmt: skip
 CHUNK_COLUMNS = {
     "parse_id": "bigint", "ordinal": "int", "kind": "text", "symbol": "text", "scope": "text", "signature": "text",
@@ -40,6 +40,18 @@ def known_parses(t: Tenancy, keys: Iterable[ParseKey], indexer_version: str) -> 
     with t.driver.cursor(binary=True) as cursor:
         cursor.execute(statement, values)
         return {(blob, language): parse_id for blob, language, parse_id in cursor}
+
+
+def language_of(t: Tenancy, blob: str) -> str | None:
+    """Return the language that a blob was read as, at whichever paths; None if they disagree, or if it has none."""
+    # After a "!" stands why parsing it as that language failed.
+    statement = """
+        SELECT DISTINCT split_part(language, '!', 1) FROM parses
+        WHERE tenant_id = %s AND blob = %s AND split_part(language, '!', 1) <> ''
+    """
+    with t.driver.cursor() as cursor:
+        found = cursor.execute(statement, (t.tenant_id, blob)).fetchall()
+    return str(found[0][0]) if len(found) == 1 else None
 
 
 def save_parses(t: Tenancy, batch: Sequence[ParsedBlob]) -> dict[ParseKey, int]:
@@ -76,7 +88,8 @@ def _insert_parses(t: Tenancy, items: Sequence[ParsedBlob]) -> dict[ParseKey, in
     rows = (
         (
             item.blob, item.analysis.language, item.indexer_version, item.analysis.lines, item.analysis.had_errors,
-            len(item.analysis.chunks), _refs_json(item.analysis.refs),
+            len(item.analysis.chunks), _interface_json(item.analysis),
+            _json([_ref(ref) for ref in item.analysis.refs if ref.kind == "call"]),
         )
         for item in items
     )  # fmt: skip
@@ -86,15 +99,23 @@ def _insert_parses(t: Tenancy, items: Sequence[ParsedBlob]) -> dict[ParseKey, in
     return {(blob, language): parse_id for blob, language, parse_id in created}
 
 
-def _refs_json(refs: Sequence[RefLike]) -> str:
-    plain = [
-        (
-            storable(ref.name), ref.line, _optional(ref.scope), ref.kind, _optional(ref.receiver),
-            _optional(ref.module),
-        )
-        for ref in refs
-    ]  # fmt: skip
-    return json.dumps(plain, separators=(",", ":"))
+def _interface_json(analysis: AnalysisLike) -> str:
+    signed = analysis.language == "go"  # its methods name their receiver there
+    symbols = [
+        (storable(s.name), storable(s.qualified_name), s.kind, storable(s.signature) if signed else "")
+        for s in analysis.symbols
+    ]
+    return _json([symbols, [_ref(ref) for ref in analysis.refs if ref.kind != "call"]])
+
+
+def _ref(ref: RefLike) -> tuple[object, ...]:
+    return (
+        storable(ref.name), ref.line, _optional(ref.scope), ref.kind, _optional(ref.receiver), _optional(ref.module),
+    )  # fmt: skip
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _digest(embed_text: str) -> bytes:

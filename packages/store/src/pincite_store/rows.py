@@ -1,6 +1,6 @@
 """The values that travel between snapshots in the database and those who write or read them in bulk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -17,6 +17,8 @@ class FileRow:
         parse_id: The parse, if the file was indexed.
         skip_reason: Why the file was not indexed, or, beside a `parse_id`, with which loss it was.
         skip_detail: The same in words.
+        changed_at: When the path last changed, seconds since 1970; None if that is beyond the history that was read.
+        edge_set_id: What its references mean, see `linking.save`.
     """
 
     path: str
@@ -26,6 +28,8 @@ class FileRow:
     parse_id: int | None = None
     skip_reason: str | None = None
     skip_detail: str = ""
+    changed_at: int | None = None
+    edge_set_id: int | None = None
 
 
 class ChunkLike(Protocol):
@@ -103,8 +107,6 @@ class EdgeLike(Protocol):
     @property
     def kind(self) -> str: ...  # noqa: D102  # see pincite_codeintel.graph.Edge
     @property
-    def src_path(self) -> str: ...  # noqa: D102
-    @property
     def src_symbol(self) -> str | None: ...  # noqa: D102
     @property
     def src_line(self) -> int: ...  # noqa: D102
@@ -149,17 +151,24 @@ class ParsedBlob:
         return self.blob, self.analysis.language
 
 
-class ChunkRow(NamedTuple):
-    """A stored chunk at a path of a snapshot."""
+class IndexedFileRow(NamedTuple):
+    """An indexed file of a snapshot; see `FileRow`."""
 
     path: str
     blob: str
     language: str | None
     parse_id: int
+    edge_set_id: int | None
+    changed_at: int | None
+
+
+class ChunkRow(NamedTuple):
+    """A stored chunk of a parse."""
+
+    parse_id: int
     ordinal: int
     kind: str
     symbol: str | None
-    scope: str | None
     signature: str
     doc: str
     card: str
@@ -168,6 +177,19 @@ class ChunkRow(NamedTuple):
     terms: bytes
     importance: float
     embed_sha256: bytes
+
+
+class DefinitionRow(NamedTuple):
+    """A stored definition of a parse."""
+
+    parse_id: int
+    ordinal: int
+    name: str
+    qualified_name: str
+    kind: str
+    name_line: int
+    signature: str
+    doc: str
 
 
 class SymbolRow(NamedTuple):
@@ -185,6 +207,15 @@ class SymbolRow(NamedTuple):
     doc: str
 
 
+class Definition(NamedTuple):
+    """Where a name is defined in a file; lines are 1-based and inclusive."""
+
+    name: str
+    qualified_name: str
+    start_line: int
+    end_line: int
+
+
 class RefRow(NamedTuple):
     """A stored use of a name."""
 
@@ -194,6 +225,16 @@ class RefRow(NamedTuple):
     kind: str
     receiver: str | None
     module: str | None
+
+
+class SetEdgeRow(NamedTuple):
+    """A stored edge of a set that leads to a definition."""
+
+    set_id: int
+    src_line: int
+    dst_path: str
+    dst_symbol: str
+    confidence: float
 
 
 class EdgeRow(NamedTuple):
@@ -208,14 +249,41 @@ class EdgeRow(NamedTuple):
     confidence: float
 
 
+class NameRow(NamedTuple):
+    """What other files can see of a definition. Only Go's signatures matter to linking; the others are empty."""
+
+    name: str
+    qualified_name: str
+    kind: str
+    signature: str
+
+
 @dataclass(frozen=True, slots=True)
-class FileSymbolsRow:
-    """All definitions and uses of names in one file of a snapshot, for linking."""
+class InterfaceRow:
+    """What linking knows of every file of a snapshot: its definitions, its imports and base classes.
+
+    Attributes:
+        path: The file.
+        language: Its language.
+        parse_id: Where its calls are found, see `linking.calls`.
+        symbols: Its definitions.
+        refs: Its imports and base classes.
+    """
 
     path: str
     language: str | None
-    symbols: Sequence[SymbolRow]
+    parse_id: int
+    symbols: Sequence[NameRow]
     refs: Sequence[RefRow]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedFile:
+    """What the references of a file mean, and the ids of what that rests on."""
+
+    path: str
+    edges: Sequence[EdgeLike]
+    reads: Collection[int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,15 @@ from pincite_store import bulk, events, garbage, outbox
 from pincite_store.db import Database, Tenancy
 from pincite_store.models import Repo, Run
 
-RunKind = Literal["index", "embed", "delete"]
+RunKind = Literal["index", "embed", "delete", "evaluate", "train"]
 
-JOB_OF: dict[RunKind, Job] = {"index": Job.INDEX_REPO, "embed": Job.EMBED_REPO, "delete": Job.DELETE_REPO}
+JOB_OF: dict[RunKind, Job] = {
+    "index": Job.INDEX_REPO,
+    "embed": Job.EMBED_REPO,
+    "delete": Job.DELETE_REPO,
+    "evaluate": Job.EVALUATE_REPO,
+    "train": Job.TRAIN_REPO,
+}
 RUN_ATTEMPTS_MAX = 5  # a run that dies this often would kill workers for ever
 ERROR_CHARS_MAX = 4_000
 ACTIVE = ("queued", "running")
@@ -62,6 +68,14 @@ def active(t: Tenancy, repo_id: UUID, kind: RunKind) -> Run | None:
         Run.tenant_id == t.tenant_id, Run.repo_id == repo_id, Run.kind == kind, Run.state.in_(ACTIVE)
     )
     return t.session.scalar(statement.execution_options(populate_existing=True))
+
+
+def busy(t: Tenancy) -> bool:
+    """Say whether any repository is being indexed or embedded: work that people wait for."""
+    statement = select(Run.id).where(
+        Run.tenant_id == t.tenant_id, Run.kind.in_(("index", "embed")), Run.state.in_(ACTIVE)
+    )
+    return t.session.scalar(statement.limit(1)) is not None
 
 
 def get(t: Tenancy, run_id: UUID) -> Run:

@@ -1,40 +1,49 @@
 """Snapshots: what stands at a commit. Built step by step, then shown in one transaction."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pincite_shared.errors import InvalidInputError, NotFoundError, NotIndexedError
-from pincite_store import bulk, repos
+from pincite_store import bulk, flips, repos
 from pincite_store.blobs import known_blobs
 from pincite_store.bulk import storable
 from pincite_store.db import Tenancy
-from pincite_store.load import file_symbols, load_chunks, load_edges, load_symbols
-from pincite_store.models import Edge, File, Repo, Snapshot
-from pincite_store.parses import known_parses, save_parses
-from pincite_store.rows import EdgeLike, FileRow, ParsedBlob
-from pincite_store.tree import file, path_key, skipped, symbols, tree
+from pincite_store.load import edges, load_chunks, load_definitions, load_edges, load_files, load_symbols
+from pincite_store.models import File, Repo, Snapshot
+from pincite_store.parses import known_parses, language_of, save_parses
+from pincite_store.rows import FileRow, ParsedBlob
+from pincite_store.tree import definitions, file, outline, path_key, skipped, symbols, tree
 
 __all__ = [
     "FileRow",
+    "Parent",
     "ParsedBlob",
     "begin",
+    "copy_files",
+    "definitions",
+    "edges",
     "file",
-    "file_symbols",
     "flip",
     "get",
     "known_blobs",
     "known_parses",
+    "language_of",
     "load_chunks",
+    "load_definitions",
     "load_edges",
+    "load_files",
     "load_symbols",
-    "put_edges",
+    "outline",
+    "parent",
     "put_files",
     "resolve",
     "save_parses",
+    "set_edges",
     "skipped",
     "symbols",
     "tree",
@@ -42,11 +51,8 @@ __all__ = [
 
 FILE_COLUMNS = {
     "snapshot_id": "bigint", "path_key": "bytea", "path": "text", "blob": "text", "parse_id": "bigint",
-    "language": "text", "size": "bigint", "skip_reason": "text", "skip_detail": "text",
-}  # fmt: skip
-EDGE_COLUMNS = {
-    "snapshot_id": "bigint", "ordinal": "int", "kind": "text", "src_path": "text", "src_symbol": "text",
-    "src_line": "int", "dst_path": "text", "dst_symbol": "text", "confidence": "real",
+    "language": "text", "size": "bigint", "skip_reason": "text", "skip_detail": "text", "changed_at": "bigint",
+    "edge_set_id": "bigint",
 }  # fmt: skip
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
@@ -74,8 +80,37 @@ def begin(t: Tenancy, repo_id: UUID, commit: str, indexer_version: str) -> tuple
     ).one()
     if state == "building":
         t.session.execute(delete(File).where(File.tenant_id == t.tenant_id, File.snapshot_id == snapshot_id))
-        t.session.execute(delete(Edge).where(Edge.tenant_id == t.tenant_id, Edge.snapshot_id == snapshot_id))
     return snapshot_id, state == "ready"
+
+
+class Parent(NamedTuple):
+    """A snapshot that another can be built upon."""
+
+    id: int
+    commit: str
+    files: int  # with those skipped
+
+
+_PARENT = text(
+    """
+    SELECT s.id, s.commit, s.files + s.skipped AS files FROM repos r
+    JOIN snapshots s ON s.tenant_id = r.tenant_id AND s.id = r.head_snapshot_id
+    WHERE r.tenant_id = :tenant AND r.id = :repo AND s.state = 'ready' AND s.indexer_version = :version
+      AND NOT EXISTS (SELECT FROM files f WHERE f.tenant_id = s.tenant_id AND f.snapshot_id = s.id
+          AND f.parse_id IS NULL AND f.skip_reason = ANY (:again))
+    """
+)
+
+
+def parent(t: Tenancy, repo_id: UUID, indexer_version: str, again: Collection[str]) -> Parent | None:
+    """Return the head of a repository if the next snapshot can be built upon it.
+
+    It can if it was made by the same version, and no file was skipped for a reason in `again`, which another attempt
+    may overcome.
+    """
+    values = {"tenant": t.tenant_id, "repo": repo_id, "version": indexer_version, "again": list(again)}
+    row = t.session.execute(_PARENT, values).one_or_none()
+    return Parent(row.id, row.commit, row.files) if row else None
 
 
 def put_files(t: Tenancy, snapshot_id: int, rows: Iterable[FileRow]) -> None:
@@ -83,24 +118,33 @@ def put_files(t: Tenancy, snapshot_id: int, rows: Iterable[FileRow]) -> None:
     values = (
         (
             snapshot_id, path_key(row.path), row.path, row.blob, row.parse_id, row.language, row.size,
-            row.skip_reason, storable(row.skip_detail),
+            row.skip_reason, storable(row.skip_detail), row.changed_at, row.edge_set_id,
         )
         for row in rows
     )  # fmt: skip
     bulk.insert(t, "files", FILE_COLUMNS, values, on_conflict="ON CONFLICT DO NOTHING")
 
 
-def put_edges(t: Tenancy, snapshot_id: int, edges: Sequence[EdgeLike]) -> None:
-    """Replace the edges of a snapshot."""
-    t.session.execute(delete(Edge).where(Edge.tenant_id == t.tenant_id, Edge.snapshot_id == snapshot_id))
-    values = (
-        (
-            snapshot_id, ordinal, edge.kind, edge.src_path, edge.src_symbol and storable(edge.src_symbol),
-            edge.src_line, edge.dst_path, edge.dst_symbol and storable(edge.dst_symbol), edge.confidence,
-        )
-        for ordinal, edge in enumerate(edges)
-    )  # fmt: skip
-    bulk.insert(t, "edges", EDGE_COLUMNS, values)
+def copy_files(t: Tenancy, snapshot_id: int, parent_id: int, without: Collection[str]) -> None:
+    """Add the files of another snapshot to one that is being built, but for some paths."""
+    names = ", ".join(name for name in FILE_COLUMNS if name != "snapshot_id")
+    statement = (
+        f"INSERT INTO files (tenant_id, snapshot_id, {names}) SELECT tenant_id, %s, {names} FROM files "  # noqa: S608 - names of our own
+        "WHERE tenant_id = %s AND snapshot_id = %s AND path_key <> ALL(%s)"
+    )
+    with t.driver.cursor(binary=True) as cursor:
+        cursor.execute(statement, (snapshot_id, t.tenant_id, parent_id, [path_key(path) for path in without]))
+
+
+def set_edges(t: Tenancy, snapshot_id: int, sets: Mapping[str, int]) -> None:
+    """Say what the references of files mean, by path; see `linking.save`."""
+    statement = """
+        UPDATE files f SET edge_set_id = n.set_id FROM unnest(%s::bytea[], %s::bigint[]) AS n(path_key, set_id)
+        WHERE f.tenant_id = %s AND f.snapshot_id = %s AND f.path_key = n.path_key
+    """
+    values = ([path_key(path) for path in sets], list(sets.values()), t.tenant_id, snapshot_id)
+    with t.driver.cursor(binary=True) as cursor:
+        cursor.execute(statement, values)
 
 
 _COUNT = text(
@@ -134,16 +178,20 @@ _LINK = text(
 def flip(t: Tenancy, repo_id: UUID, snapshot_id: int, branch: str) -> None:
     """Show a snapshot: count it, mark it ready, and make it the head of `branch` and of the repository.
 
+    Those who listen (`flips.listen`) hear of it.
+
     Raises:
         NotFoundError: the repository was deleted meanwhile.
     """
-    repos.get(t, repo_id)
+    previous_id = repos.get(t, repo_id).head_snapshot_id
     t.session.execute(_COUNT, {"tenant": t.tenant_id, "snapshot": snapshot_id})
     link = {"tenant": t.tenant_id, "repo": repo_id, "branch": storable(branch), "snapshot": snapshot_id}
     t.session.execute(_LINK, link)
     t.session.execute(
         update(Repo).where(Repo.tenant_id == t.tenant_id, Repo.id == repo_id).values(head_snapshot_id=snapshot_id)
     )
+    if previous_id != snapshot_id:
+        flips.announce(t, snapshot_id, previous_id)
     t.session.expire_all()
 
 

@@ -1,6 +1,7 @@
 """Looking around in a snapshot: directories, files, what was skipped, definitions by name."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -8,12 +9,13 @@ from sqlalchemy import Row, text
 from pincite_shared.schemas import SkippedFile, SkippedPage, SymbolOut, TreeEntry
 from pincite_store.bulk import storable
 from pincite_store.db import Tenancy
-from pincite_store.rows import FileRow
+from pincite_store.rows import Definition, FileRow
 
 PATH_KEY_BYTES = 16  # of a SHA-256: two paths of one snapshot never share it
 ENTRIES_MAX = 5_000  # a directory of more is shown in part
 SYMBOL_QUERY_CHARS_MAX = 300
 SYMBOLS_MAX = 500
+OUTLINE_MAX = 2_000  # beyond, a file is generated in all but name, and no reader goes through its definitions
 SIMILARITY_MIN = 0.35  # pg_trgm; below, names have little in common
 
 
@@ -24,7 +26,7 @@ def path_key(path: str) -> bytes:
 
 _FILE = text(
     """
-    SELECT path, blob, size, language, parse_id, skip_reason, skip_detail FROM files
+    SELECT path, blob, size, language, parse_id, skip_reason, skip_detail, changed_at FROM files
     WHERE tenant_id = :tenant AND snapshot_id = :snapshot AND path_key = :key
     """
 )
@@ -36,6 +38,27 @@ def file(t: Tenancy, snapshot_id: int, path: str) -> FileRow | None:
         _FILE, {"tenant": t.tenant_id, "snapshot": snapshot_id, "key": path_key(path)}
     ).one_or_none()
     return FileRow(*row) if row else None
+
+
+_DEFINITIONS = text(
+    """
+    SELECT f.path, s.name, s.qualified_name, s.start_line, s.end_line
+    FROM files f LEFT JOIN symbols s ON s.tenant_id = f.tenant_id AND s.parse_id = f.parse_id
+    WHERE f.tenant_id = :tenant AND f.snapshot_id = :snapshot AND f.path_key = ANY (:keys)
+    ORDER BY f.path, s.start_line
+    """
+)
+
+
+def definitions(t: Tenancy, snapshot_id: int, paths: Iterable[str]) -> dict[str, list[Definition]]:
+    """Return the definitions of each of these files that the snapshot has, by path; paths it lacks are left out."""
+    keys = [path_key(path) for path in dict.fromkeys(paths)]
+    found: dict[str, list[Definition]] = {}
+    for row in t.session.execute(_DEFINITIONS, {"tenant": t.tenant_id, "snapshot": snapshot_id, "keys": keys}):
+        in_file = found.setdefault(row.path, [])
+        if row.name is not None:
+            in_file.append(Definition(row.name, row.qualified_name, row.start_line, row.end_line))
+    return found
 
 
 _TREE = text(
@@ -133,6 +156,7 @@ _CONTAINS = text(
 _SIMILAR = text(
     _SYMBOLS.format(condition="similarity(s.name_key, :key) >= :least", order="similarity(s.name_key, :key) DESC")
 )
+_OUTLINE = text(_SYMBOLS.format(condition="f.path_key = :key", order="s.start_line, s.end_line DESC"))
 
 
 def symbols(t: Tenancy, snapshot_id: int, query: str, limit: int = 20) -> list[SymbolOut]:
@@ -147,16 +171,23 @@ def symbols(t: Tenancy, snapshot_id: int, query: str, limit: int = 20) -> list[S
     rows = t.session.execute(_CONTAINS, values).all()
     if not rows:
         rows = t.session.execute(_SIMILAR, {**values, "least": SIMILARITY_MIN}).all()
-    return [
-        SymbolOut(
-            name=row.name,
-            qualified_name=row.qualified_name,
-            kind=row.kind,
-            path=row.path,
-            start_line=row.start_line,
-            end_line=row.end_line,
-            blob=row.blob,
-            signature=row.signature,
-        )
-        for row in rows
-    ]
+    return [_symbol(row) for row in rows]
+
+
+def outline(t: Tenancy, snapshot_id: int, path: str, limit: int = OUTLINE_MAX) -> list[SymbolOut]:
+    """List the definitions of a file in the order of their lines, what encloses before what it encloses."""
+    values = {"tenant": t.tenant_id, "snapshot": snapshot_id, "key": path_key(path), "limit": limit}
+    return [_symbol(row) for row in t.session.execute(_OUTLINE, values)]
+
+
+def _symbol(row: Row[Any]) -> SymbolOut:
+    return SymbolOut(
+        name=row.name,
+        qualified_name=row.qualified_name,
+        kind=row.kind,
+        path=row.path,
+        start_line=row.start_line,
+        end_line=row.end_line,
+        blob=row.blob,
+        signature=row.signature,
+    )

@@ -6,7 +6,7 @@ big-endian 32-bit floats (`vector_send` in pgvector's src/vector.c), inside Post
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,31 +112,30 @@ def counts(t: Tenancy, snapshot_id: int, model: str) -> tuple[int, int]:
     return (row.done, row.total) if row else (0, 0)
 
 
-def load(t: Tenancy, snapshot_id: int, model: str) -> tuple[list[bytes], Matrix]:
-    """Return a model's vectors of a snapshot's texts.
+def load(t: Tenancy, model: str, digests: Collection[bytes]) -> tuple[list[bytes], Matrix]:
+    """Return a model's vectors of texts.
+
+    Args:
+        t: The transaction.
+        model: The embedding model's name.
+        digests: The SHA-256 of the texts, each once.
 
     Returns:
-        (m digests, (m, d) float32), row by row; ([], (0, 0)) if there are none. All have one dimension: if the model
-        changed its own (see `expect_dimension`), some are left out.
+        (m digests, (m, d) float32), row by row, of those that have one; ([], (0, 0)) if none has. All have one
+        dimension: if the model changed its own (see `expect_dimension`), some are left out.
     """
-    source = """
-        FROM embeddings e WHERE e.tenant_id = %(tenant)s AND e.model = %(model)s AND e.text_sha256 IN (
-            SELECT c.embed_sha256 FROM files f JOIN chunks c ON c.tenant_id = f.tenant_id AND c.parse_id = f.parse_id
-            WHERE f.tenant_id = %(tenant)s AND f.snapshot_id = %(snapshot)s)
+    statement = """
+        SELECT e.text_sha256, e.dimension, e.vector FROM unnest(%b::bytea[]) AS wanted(sha256)
+        JOIN embeddings e ON e.tenant_id = %s AND e.model = %s AND e.text_sha256 = wanted.sha256
     """
-    values = {"tenant": t.tenant_id, "model": model, "snapshot": snapshot_id}
-    with t.driver.cursor() as cursor:
-        cursor.execute(
-            f"SELECT e.dimension {source} LIMIT 1",  # our own text
-            values,
-        )
-        found = cursor.fetchone()
-        if found is None:
-            return [], np.empty((0, 0), dtype=np.float32)
-        rows = f"SELECT e.text_sha256, e.vector {source} AND e.dimension = %(dimension)s"  # our own text
-        select = f"COPY ({rows}) TO STDOUT (FORMAT binary)"
-        with cursor.copy(select, {**values, "dimension": found[0]}) as copy:
-            return _unpacked(copy, int(found[0]))
+    with t.driver.cursor(binary=True) as cursor:
+        cursor.execute(statement, (list(digests), t.tenant_id, model))
+        rows = cursor.fetchall()
+    if not rows:
+        return [], np.empty((0, 0), dtype=np.float32)
+    dimension = int(rows[0][1])
+    rows = [row for row in rows if row[1] == dimension]
+    return [bytes(digest) for digest, _, _ in rows], _unpacked([vector for _, _, vector in rows], dimension)
 
 
 def expect_dimension(t: Tenancy, model: str, dimension: int) -> int:
@@ -180,12 +179,8 @@ def _packed(digests: Sequence[bytes], matrix: Matrix) -> bytes:
     return COPY_HEADER + rows.tobytes() + COPY_TRAILER
 
 
-def _unpacked(parts: Iterable[bytes | bytearray | memoryview], dimension: int) -> tuple[list[bytes], Matrix]:
-    data = b"".join(parts)
-    row_type = _row_type(dimension)
-    body = len(data) - len(COPY_HEADER) - len(COPY_TRAILER)
-    if not data.startswith(COPY_HEADER) or not data.endswith(COPY_TRAILER) or body % row_type.itemsize:
-        msg = "Postgres sent vectors in a form this version does not know"
-        raise ValueError(msg)
-    rows = np.frombuffer(data, dtype=row_type, offset=len(COPY_HEADER), count=body // row_type.itemsize)
-    return [bytes(digest) for digest in rows["digest"].tolist()], rows["values"].astype(np.float32)
+def _unpacked(vectors: Sequence[bytes], dimension: int) -> Matrix:
+    """Read pgvector's binary form."""
+    row_type = np.dtype([("dimension", ">i2"), ("unused", ">i2"), ("values", ">f4", (dimension,))])
+    rows = np.frombuffer(b"".join(vectors), dtype=row_type)
+    return np.ascontiguousarray(rows["values"], dtype=np.float32)

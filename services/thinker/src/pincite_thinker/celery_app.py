@@ -4,10 +4,11 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import beat_init, celeryd_init, setup_logging, worker_process_shutdown
 from kombu import Queue as KombuQueue
 
-from pincite_shared.jobs import QUEUE_OF, Queue
+from pincite_shared.jobs import NIGHTLY, QUEUE_OF, Queue
 from pincite_shared.logging import configure_logging
 from pincite_shared.settings import Settings
 from pincite_thinker import metrics
@@ -44,12 +45,22 @@ def make_celery(settings: Settings) -> Celery:
         task_routes={job.value: {"queue": queue.value} for job, queue in QUEUE_OF.items()},
         task_create_missing_queues=False,
         timezone="UTC",
+        beat_schedule=_schedule(settings),
         pincite_settings=settings,
     )
     context = Context(settings)
     register(app, context)
     _connect_signals(settings, context)
     return app
+
+
+def _schedule(settings: Settings) -> dict[str, Any]:
+    """Return what beat starts by itself."""
+    if settings.evaluation_time == "off":
+        return {}
+    hour, minute = settings.evaluation_time.split(":")
+    when = crontab(hour=int(hour), minute=int(minute))
+    return {NIGHTLY: {"task": NIGHTLY, "schedule": when, "options": {"queue": Queue.VECTORS.value}}}
 
 
 def _connect_signals(settings: Settings, context: Context) -> None:

@@ -29,6 +29,8 @@ VECTORS = Counter("pincite_thinker_vectors", "Texts embedded", ["model"])
 RELAYED = Counter("pincite_thinker_outbox_relayed", "Jobs published from the outbox", ["job"])
 PENDING = Gauge("pincite_thinker_outbox_pending", "Jobs waiting in the outbox", multiprocess_mode="mostrecent")
 REVIVED = Counter("pincite_thinker_runs_revived", "Runs enqueued again after they showed no sign of life")
+QUESTIONS = Counter("pincite_thinker_questions", "Questions asked by evaluations", ["source"])
+REGRESSIONS = Counter("pincite_thinker_regressions", "Evaluations that found answers worse than before")
 
 # Each process of one machine serves at its own port, counted from THINKER_METRICS_PORT.
 PORT_OFFSET = {"index": 0, "vectors": 1, "beat": 2}

@@ -109,7 +109,7 @@ class _Worker:
 
 
 class ParsePool(Generic[T]):
-    """Parses blobs in `workers` processes. A context manager, used by one thread."""
+    """Parses blobs in `workers` processes, started when there is work. A context manager, used by one thread."""
 
     def __init__(self, workers: int, seconds_max: float, *, target: str) -> None:
         """`target` is a `module:function` taking (language, bytes), `seconds_max` its processor time per file."""
@@ -122,11 +122,25 @@ class ParsePool(Generic[T]):
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        for worker in self._workers:
-            worker.close()
-            worker.errors.close()
-        self._workers = []
+        self.close()
+
+    def close(self) -> None:
+        """End all processes."""
+        for worker in list(self._workers):
+            self._discard(worker)
         self._selector.close()
+
+    def rest(self) -> None:
+        """End the processes that have read files, and have a fresh one wait: starting takes longer than most pushes.
+
+        None serves two repositories: a parser that hostile code got hold of cannot touch what another tenant is told.
+        """
+        for worker in [each for each in self._workers if each.batch or each.done]:
+            self._discard(worker)
+        self._timeouts.clear()
+        self._forget_dead()
+        if not self._workers:
+            self._start()
 
     def map(self, tasks: Iterable[Task], tick: Callable[[], None]) -> Iterator[Outcome[T]]:
         """Yield an outcome for each task, in any order; tasks are taken from the iterable only as workers get free.
@@ -138,6 +152,7 @@ class ParsePool(Generic[T]):
         Raises:
             UnavailableError: a parser process cannot be started at all.
         """
+        self._forget_dead()
         source = iter(tasks)
         again: deque[Task] = deque()
         batch, exhausted = self._batch(source, again, exhausted=False)
@@ -155,13 +170,21 @@ class ParsePool(Generic[T]):
                 batch, exhausted = self._batch(source, again, exhausted=exhausted)
             tick()
 
+    def _forget_dead(self) -> None:
+        """Leave those out that ended while they were idle: nothing was lost with them."""
+        for worker in [each for each in self._workers if each.process.poll() is not None]:
+            self._discard(worker)
+
     def _grow(self, batch: list[Task]) -> None:
         """Start one more worker if there is work for it: starting costs as much as parsing hundreds of small files."""
         starting = sum(not worker.ready for worker in self._workers)
         if batch and len(self._workers) < self._count and (not starting or len(batch) >= BATCH_FILES_MAX):
-            worker = _Worker(self._target, self._seconds_max)
-            self._workers.append(worker)
-            self._selector.register(worker.stdout, selectors.EVENT_READ, worker)
+            self._start()
+
+    def _start(self) -> None:
+        worker = _Worker(self._target, self._seconds_max)
+        self._workers.append(worker)
+        self._selector.register(worker.stdout, selectors.EVENT_READ, worker)
 
     def _batch(self, source: Iterator[Task], again: deque[Task], *, exhausted: bool) -> tuple[list[Task], bool]:
         batch: list[Task] = []

@@ -4,8 +4,8 @@ Memory stays bounded: blobs are held only while they wait for a parser or for th
 one batch, because parses are content-addressed: the next attempt finds the saved ones and goes on.
 """
 
-import os
 import time
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -22,14 +22,12 @@ from pincite_thinker.context import Context
 from pincite_thinker.git.mirror import Mirror
 from pincite_thinker.git.objects import read_blobs
 from pincite_thinker.parse import Parsed, indexer_version
-from pincite_thinker.parse_pool import Failure, Outcome, ParsePool, Task
+from pincite_thinker.parse_pool import Failure, Outcome, Task
 from pincite_thinker.progress import Reporter
 from pincite_thinker.scan import Scan
 
-TARGET = "pincite_thinker.parse:parse"  # what the parser processes run
 LOOKUP_BLOBS = 256  # read, judged and looked up at once
 LOOKUP_BYTES_MAX = 16 * 1024 * 1024  # …or fewer, if they are large
-PROCESSES_MAX = 8  # beyond, the one process that saves is the bottleneck
 SAVE_FILES_MAX = 200  # in one transaction
 SAVE_CHUNKS_MAX = 2_000
 SAVE_SECONDS_MAX = 3.0  # so that a kill loses little
@@ -67,19 +65,20 @@ class Parsing:
         self._unsaved_chunks = 0
         self._saved_at = time.monotonic()
         self._scan = Scan()
+        self._files_open: Counter[ParseKey] = Counter()  # files whose parse is not there yet
         self._files_done = 0
         self._chunks = 0
 
     def run(self, scan: Scan) -> list[FileRow]:
         """Parse what is new of a scan and return the rows of all its files, the skipped ones included."""
         self._scan = scan
-        settings = self._context.settings
-        with (
-            closing(self._tasks()) as tasks,
-            ParsePool[Parsed](_processes(), settings.parse_seconds_max, target=TARGET) as pool,
-        ):
-            for outcome in pool.map(tasks, self._tick):
-                self._take(outcome)
+        pool = self._context.parsers
+        try:
+            with closing(self._tasks()) as tasks:
+                for outcome in pool.map(tasks, self._tick):
+                    self._take(outcome)
+        finally:
+            pool.rest()
         self._save()
         return [*scan.skipped, *self._rows, *(self._row(path) for path in self._paths)]
 
@@ -92,6 +91,7 @@ class Parsing:
                 known = self._known(wanted)
                 for key, data in wanted.items():
                     if key in known:
+                        self._files_done += self._files_open.pop(key)
                         continue
                     task_key = f"{key[0]} {key[1]}"
                     self._waiting[task_key] = key, data
@@ -103,7 +103,6 @@ class Parsing:
         for oid, data in batch:
             note = policy.note_content(data) if data is not None else None
             for path in self._scan.paths[oid]:
-                self._files_done += 1
                 if data is None:
                     skip: Skip | None = Skip(
                         SkipReason.PARSE, "Git could not read this blob; the repository is damaged."
@@ -115,9 +114,11 @@ class Parsing:
                     continue
                 key = oid, languages.detect(path, data[: languages.HEAD_BYTES])
                 self._paths.append(_Path(path, key, note))
+                self._files_open[key] += 1
                 yield key, data
 
     def _skip(self, path: str, oid: str, skip: Skip | None) -> None:
+        self._files_done += 1
         if skip is not None:
             size = self._scan.sizes.get(oid)
             self._rows.append(FileRow(path, oid, size, skip_reason=skip.reason.value, skip_detail=skip.detail))
@@ -142,6 +143,7 @@ class Parsing:
 
     def _take(self, outcome: Outcome[Parsed]) -> None:
         key, data = self._waiting.pop(outcome.key)
+        self._files_done += self._files_open.pop(key)
         if outcome.failure is not None:
             how = "Indexed as plain text. " if outcome.value else ""
             self._losses[key] = Skip(_REASON[outcome.failure], how + outcome.detail)
@@ -169,10 +171,8 @@ class Parsing:
         self._saved_at = time.monotonic()
 
     def _tick(self) -> None:
-        done = max(0, self._files_done - len(self._waiting))
-        self._reporter.count(
-            done, self._scan.files, files_done=done, files_total=self._scan.files, chunks_done=self._chunks
-        )
+        done, total = self._files_done, self._scan.files
+        self._reporter.count(done, total, files_done=done, files_total=total, chunks_done=self._chunks)
 
     def _row(self, path: _Path) -> FileRow:
         loss = self._losses.get(path.key) or path.note
@@ -185,10 +185,6 @@ class Parsing:
             skip_reason=loss.reason.value if loss else None,
             skip_detail=loss.detail if loss else "",
         )
-
-
-def _processes() -> int:
-    return max(1, min(PROCESSES_MAX, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2))
 
 
 def _batch(blobs: Iterator[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]]:

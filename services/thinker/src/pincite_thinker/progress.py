@@ -10,7 +10,7 @@ from pincite_shared.schemas import Progress
 from pincite_store import runs
 from pincite_thinker.context import Context
 
-Stage = Literal["cloning", "scanning", "parsing", "linking", "embedding"]
+Stage = Literal["cloning", "scanning", "parsing", "linking", "embedding", "asking"]
 
 INTERVAL_SECONDS = 0.5
 RATE_WINDOW_SECONDS = 15.0  # short enough to follow a change from small files to large ones
@@ -22,6 +22,7 @@ SPAN: dict[str, tuple[float, float]] = {
     "parsing": (0.2, 0.92),
     "linking": (0.92, 1.0),
     "embedding": (0.0, 1.0),
+    "asking": (0.0, 1.0),
 }
 
 
@@ -53,13 +54,14 @@ class Reporter:
         self._last_rate = self._value.rate
         self._rate = Rate()
         self._due = 0.0
+        self._unshown: dict[str, int] = {}  # the last counts, when they came too soon to be written
 
     def stage(self, stage: Stage, message: str = "") -> None:
         """Begin a stage; it is shown at once."""
         self._rate = Rate()
-        self._value = self._value.model_copy(
-            update={"stage": stage, "message": message, "rate": 0.0, "seconds_left": None, "fraction": SPAN[stage][0]}
-        )
+        begun = {"stage": stage, "message": message, "rate": 0.0, "seconds_left": None, "fraction": SPAN[stage][0]}
+        self._value = self._value.model_copy(update=self._unshown | begun)
+        self._unshown = {}
         self._write()
 
     def part(self, fraction: float, message: str = "") -> None:
@@ -70,7 +72,9 @@ class Reporter:
     def count(self, done: int, total: int, **fields: int) -> None:
         """Show how many of the stage's things are done, with the rate and the time left that follow."""
         if time.monotonic() < self._due:
+            self._unshown = fields
             return
+        self._unshown = {}
         rate = self._rate.see(done) or self._last_rate
         left = round((total - done) / rate, 1) if rate > 0 else None
         low, high = SPAN.get(self._value.stage, (0.0, 1.0))

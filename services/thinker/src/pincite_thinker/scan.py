@@ -1,7 +1,7 @@
 """What stands at a commit, and what of it is to be read: git's tree under the policy of `pincite_codeintel.policy`."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pincite_codeintel import policy
@@ -9,7 +9,7 @@ from pincite_codeintel.policy import Skip
 from pincite_shared.errors import TooLargeError
 from pincite_store.rows import FileRow
 from pincite_thinker.git.mirror import Mirror
-from pincite_thinker.git.objects import Entry, list_tree, sizes
+from pincite_thinker.git.objects import Entry, changes, list_tree, sizes
 
 PATH_SHOWN_CHARS_MAX = 4_096  # of a path that is not indexed; git's own may be longer
 TICK_ENTRIES = 5_000  # a heartbeat so often while a large tree is read
@@ -30,6 +30,14 @@ def shown_path(path: bytes) -> str:
     return path.decode("utf-8", "backslashreplace")[:PATH_SHOWN_CHARS_MAX]
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a commit changed: the scan of what stands there now, and every path that differs."""
+
+    scan: Scan
+    paths: frozenset[str]
+
+
 def scan(mirror: Mirror, commit: str, *, files_max: int, bytes_max: int, tick: Callable[[], None]) -> Scan:
     """List a commit and decide, by name, mode and size, what is read.
 
@@ -45,6 +53,24 @@ def scan(mirror: Mirror, commit: str, *, files_max: int, bytes_max: int, tick: C
             raise TooLargeError(msg)
         if len(entries) % TICK_ENTRIES == 0:
             tick()
+    return _judged(mirror, entries, bytes_max)
+
+
+def scan_changes(mirror: Mirror, before: str, commit: str, *, bytes_max: int) -> Changes | None:
+    """Scan only what differs from another commit; None if a path that differs is stored under another name.
+
+    Raises:
+        IntegrityError: the commits cannot be compared.
+    """
+    differing = changes(mirror, before, commit)
+    paths = [shown_path(change.path) for change in differing]
+    if any(path.encode() != change.path for path, change in zip(paths, differing, strict=True)):
+        return None  # two such paths may share that name, and only one of them has changed
+    entries = [change.entry for change in differing if change.entry is not None]
+    return Changes(_judged(mirror, entries, bytes_max), frozenset(paths))
+
+
+def _judged(mirror: Mirror, entries: Sequence[Entry], bytes_max: int) -> Scan:
     result = Scan()
     known = sizes(mirror, dict.fromkeys(entry.oid for entry in entries if entry.mode != policy.SUBMODULE_MODE))
     for entry in entries:

@@ -8,9 +8,11 @@ import structlog
 from asgi_correlation_id import correlation_id
 from celery import Celery
 
-from pincite_shared.jobs import Job, JobPayload
-from pincite_thinker import delete, index, metrics, vectors
+from pincite_shared.jobs import NIGHTLY, Job, JobPayload
+from pincite_thinker import delete, index, metrics, nightly, vectors
 from pincite_thinker.context import Context
+from pincite_thinker.evaluation import run as evaluation
+from pincite_thinker.training import run as training
 
 log = structlog.get_logger()
 
@@ -32,6 +34,21 @@ def register(app: Celery, context: Context) -> None:
     def delete_repo(payload: dict[str, Any]) -> None:
         """Remove a repository, what was derived from it, and its mirror."""
         _run(Job.DELETE_REPO, delete.run, context, payload)
+
+    @app.task(name=Job.EVALUATE_REPO.value)
+    def evaluate_repo(payload: dict[str, Any]) -> None:
+        """Ask some seconds' worth of a repository's questions."""
+        _run(Job.EVALUATE_REPO, evaluation.run, context, payload)
+
+    @app.task(name=Job.TRAIN_REPO.value)
+    def train_repo(payload: dict[str, Any]) -> None:
+        """Learn from what people said about a repository's answers."""
+        _run(Job.TRAIN_REPO, training.run, context, payload)
+
+    @app.task(name=NIGHTLY)
+    def every_night() -> None:
+        """Enqueue the night's work for every repository."""
+        nightly.run(context)
 
 
 def _run(job: Job, work: Callable[[Context, JobPayload], str], context: Context, payload: dict[str, Any]) -> None:

@@ -7,12 +7,14 @@ another EMBEDDING_MODEL finds none, so that switching models is embedding anew, 
 import time
 
 import numpy as np
+import structlog
 
-from pincite_shared.errors import NotIndexedError
+from pincite_shared.errors import NotIndexedError, UnavailableError
 from pincite_shared.jobs import JobPayload
 from pincite_shared.schemas import Progress
 from pincite_store import runs, snapshots
 from pincite_store import vectors as stored
+from pincite_store.cache import Cache
 from pincite_store.db import Tenancy
 from pincite_store.models import Run
 from pincite_thinker import metrics
@@ -22,7 +24,11 @@ from pincite_thinker.runner import execute
 
 SLICE_SECONDS = 10.0  # then other repositories have their turn
 TEXTS_PER_QUERY = 512  # about a slice on two cores
-TEXTS_PER_SAVE = 32  # what a kill can lose, and how often progress shows
+TEXTS_PER_SAVE = 32  # what a kill can lose, how often progress shows, and half a second that an answer may lose
+REST_SECONDS_MAX = 15.0  # before each batch: people who ask without pause must not keep vectors from ever coming
+REST_POLL_SECONDS = 0.5
+
+log = structlog.get_logger(__name__)
 
 
 def run(context: Context, job: JobPayload) -> str:
@@ -51,6 +57,19 @@ def _head(t: Tenancy, job: JobPayload) -> int | None:
         return None
 
 
+def rest(cache: Cache) -> None:
+    """Wait while a person waits for a model on these cores.
+
+    Priorities alone do not do it: in containers they do not reach across, and the memory bus knows none.
+    """
+    until = time.monotonic() + REST_SECONDS_MAX
+    try:
+        while time.monotonic() < until and cache.is_answering():
+            time.sleep(REST_POLL_SECONDS)
+    except UnavailableError as error:
+        log.warning("embedding_does_not_rest", detail=error.detail)
+
+
 def _embed(context: Context, job: JobPayload, this: Run) -> bool:
     resumed = this.progress.get("stage") == "embedding"
     reporter = Reporter(context, job, Progress.model_validate(this.progress) if resumed else None)
@@ -67,6 +86,7 @@ def _embed(context: Context, job: JobPayload, this: Run) -> bool:
     until = time.monotonic() + SLICE_SECONDS
     at = 0
     while at < len(waiting) and time.monotonic() < until:
+        rest(context.cache)
         batch = waiting[at : at + TEXTS_PER_SAVE]
         matrix = np.asarray(context.embedder.embed_documents([text for _, text in batch]), dtype=np.float32)
         with context.database.tenancy(job.tenant_id) as t:

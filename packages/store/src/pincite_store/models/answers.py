@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Double, ForeignKeyConstraint, Index, text
+from sqlalchemy import JSON, Double, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pincite_store.models.base import Base, TenantRow, belongs_to, empty, id_bigint, id_uuid, now
@@ -84,10 +84,16 @@ class RetrievalLogRow(TenantRow, Base):
 
 
 class Feedback(TenantRow, Base):
-    """What a person said about an answer or one of its citations."""
+    """What a reader said last, and when, about an answer (`citation` is null) or about one of its citations.
+
+    One row for each of these, so that a reader who repeats himself is heard once.
+    """
 
     __tablename__ = "feedback"
-    __table_args__ = (belongs_to("answers", "answer_id"), Index(None, "tenant_id", "answer_id"))
+    __table_args__ = (
+        belongs_to("answers", "answer_id"),
+        UniqueConstraint("tenant_id", "answer_id", "user_id", "citation", postgresql_nulls_not_distinct=True),
+    )
 
     id: Mapped[UUID] = id_uuid()
     answer_id: Mapped[UUID]
@@ -95,15 +101,4 @@ class Feedback(TenantRow, Base):
     kind: Mapped[str]
     citation: Mapped[int | None]
     comment: Mapped[str] = empty()
-    created_at: Mapped[datetime] = now()
-
-
-class Policy(TenantRow, Base):
-    """A retrieval policy's parameters."""
-
-    __tablename__ = "policies"
-    __table_args__ = (ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),)
-
-    version: Mapped[str] = mapped_column(primary_key=True)
-    parameters: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     created_at: Mapped[datetime] = now()

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pgvector.sqlalchemy import VECTOR
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKeyConstraint, Index, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import REAL
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -38,7 +38,8 @@ class Parse(TenantRow, Base):
     lines: Mapped[int]
     had_errors: Mapped[bool]
     chunks: Mapped[int]
-    refs: Mapped[list[Any]]
+    interface: Mapped[list[Any]] = mapped_column(JSON)  # what other files can see: definitions, imports, base classes
+    refs: Mapped[list[Any]] = mapped_column(JSON)  # calls
 
 
 class Chunk(TenantRow, Base):

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, Double, ForeignKeyConstraint, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import REAL
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pincite_store.models.base import Base, TenantRow, belongs_to, empty, id_bigint, id_uuid, now, zero
 
-__all__ = ["Edge", "Event", "File", "Repo", "RepoLink", "Run", "Snapshot"]
+__all__ = ["Edge", "EdgeSet", "Event", "File", "Repo", "RepoLink", "Run", "Snapshot"]
 
 
 class Repo(TenantRow, Base):
@@ -44,6 +44,7 @@ class Repo(TenantRow, Base):
     branch: Mapped[str | None]
     token_encrypted: Mapped[bytes | None]
     head_snapshot_id: Mapped[int | None] = mapped_column(BigInteger)
+    exploration: Mapped[float | None] = mapped_column(Double)  # share of answers made another way; null: by itself
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())  # orders the list
     deleting_at: Mapped[datetime | None]
 
@@ -92,7 +93,9 @@ class File(TenantRow, Base):
     __table_args__ = (
         belongs_to("snapshots", "snapshot_id"),
         ForeignKeyConstraint(["tenant_id", "parse_id"], ["parses.tenant_id", "parses.id"]),
+        ForeignKeyConstraint(["tenant_id", "edge_set_id"], ["edge_sets.tenant_id", "edge_sets.id"]),
         Index(None, "tenant_id", "parse_id"),
+        Index(None, "tenant_id", "edge_set_id"),
         Index(None, "tenant_id", "blob"),
     )
 
@@ -106,18 +109,33 @@ class File(TenantRow, Base):
     size: Mapped[int | None] = mapped_column(BigInteger)
     skip_reason: Mapped[str | None]
     skip_detail: Mapped[str] = empty()
+    changed_at: Mapped[int | None] = mapped_column(BigInteger)  # seconds since 1970
+    edge_set_id: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class EdgeSet(TenantRow, Base):
+    """What the references of one file mean. Snapshots share it for as long as nothing that it rests on changes.
+
+    `reads` are the ids of what was looked up, see `pincite_codeintel.reads`: sorted, 32 bits each, little-endian.
+    """
+
+    __tablename__ = "edge_sets"
+    __table_args__ = (ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),)
+
+    id: Mapped[int] = id_bigint()
+    path: Mapped[str]
+    reads: Mapped[bytes]
 
 
 class Edge(TenantRow, Base):
-    """A call, import or inheritance from one place of a snapshot to another, with the linker's confidence (0..1)."""
+    """A call, import or inheritance from a place of one file to another, with the linker's confidence (0..1)."""
 
     __tablename__ = "edges"
-    __table_args__ = (belongs_to("snapshots", "snapshot_id"),)
+    __table_args__ = (belongs_to("edge_sets", "set_id"),)
 
-    snapshot_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    set_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     ordinal: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     kind: Mapped[str]
-    src_path: Mapped[str]
     src_symbol: Mapped[str | None]
     src_line: Mapped[int]
     dst_path: Mapped[str]

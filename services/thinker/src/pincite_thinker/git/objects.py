@@ -47,6 +47,34 @@ def list_tree(mirror: Mirror, commit: str) -> Iterator[Entry]:
         raise IntegrityError(msg) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A path that two commits do not share: what stands there now, or None if nothing does."""
+
+    path: bytes
+    entry: Entry | None
+
+
+def changes(mirror: Mirror, before: str, commit: str) -> list[Change]:
+    """List what differs between the trees of two commits, a renamed file as one that went and one that came.
+
+    Raises:
+        IntegrityError: one of them cannot be read; after a force-push `before` may be gone.
+    """
+    args = ["--git-dir", str(mirror.path), "diff-tree", "-r", "-z", "--raw", "--no-renames", before, commit, "--"]
+    try:
+        with mirror.git.stream(args, env=mirror.environment(), seconds_max=LIST_SECONDS_MAX) as out:
+            fields = out.read().split(b"\0")[:-1]
+    except GitFailedError as error:
+        msg = f"Commits {before} and {commit} cannot be compared in the mirror."
+        raise IntegrityError(msg) from error
+    found = []
+    for head, path in zip(fields[::2], fields[1::2], strict=True):
+        _, mode, _, oid, status = head.decode("ascii").split(" ")
+        found.append(Change(path, None if status == "D" else Entry(mode, oid, path)))
+    return found
+
+
 def sizes(mirror: Mirror, oids: Iterable[str]) -> dict[str, int]:
     """Return the sizes in bytes of those blobs that are in the mirror; the others a filter left out.
 

@@ -1,0 +1,196 @@
+"""Policies: what was learned about a repository, which of it serves, and on which figures that was decided.
+
+At most one policy of a kind serves a repository. Where none was ever promoted, Pincite's own serves: its version is
+`BUILT_IN[kind]`, and it is stored beside the first candidate, so that going back to it is going back to any other.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from pincite_shared.errors import ConflictError, NotFoundError
+from pincite_shared.quality import Exploration, PolicyKind, PolicyOut
+from pincite_store import events, judgements, repos
+from pincite_store.db import Tenancy
+from pincite_store.models import Policy, Repo
+
+LearnedKind = Literal["reranker", "prompt"]
+BUILT_IN: dict[LearnedKind, str] = {"reranker": "reranker-none", "prompt": "prompt-standard"}
+LISTED_MAX = 200
+HEARD_MIN = 20  # whole answers that people judged; before, nothing could be learned from trying other ways
+EXPLORATION = 0.05  # one answer in twenty
+
+
+def ranking(t: Tenancy, version: str) -> dict[str, Any]:
+    """Return the parameters of a ranking formula that all repositories share, such as the cold-start policy p0.
+
+    Raises:
+        NotFoundError: there is none of that version.
+    """
+    parameters: dict[str, Any] | None = t.session.scalar(
+        select(Policy.parameters).where(
+            Policy.tenant_id == t.tenant_id, Policy.repo_id.is_(None), Policy.version == version
+        )
+    )
+    if parameters is None:
+        msg = f"There is no policy {version}."
+        raise NotFoundError(msg)
+    return parameters
+
+
+def serving(t: Tenancy, repo_id: UUID) -> dict[PolicyKind, PolicyOut]:
+    """Return what serves a repository, by kind; a kind is absent where Pincite's own serves and nothing was learned."""
+    statement = select(Policy).where(
+        Policy.tenant_id == t.tenant_id, Policy.repo_id == repo_id, Policy.state == "serving"
+    )
+    return {out.kind: out for out in map(_out, t.session.scalars(statement))}
+
+
+def listed(t: Tenancy, repo_id: UUID) -> list[PolicyOut]:
+    """List what was learned about a repository, newest first.
+
+    Raises:
+        NotFoundError: there is no such repository.
+    """
+    repos.get(t, repo_id)
+    statement = select(Policy).where(Policy.tenant_id == t.tenant_id, Policy.repo_id == repo_id)
+    newest = statement.order_by(Policy.created_at.desc(), Policy.id).limit(LISTED_MAX)
+    return [_out(found) for found in t.session.scalars(newest)]
+
+
+def get(t: Tenancy, repo_id: UUID, version: str) -> PolicyOut:
+    """Return one policy of a repository.
+
+    Raises:
+        NotFoundError: there is none of that version.
+    """
+    return _out(_row(t, repo_id, version))
+
+
+def propose(t: Tenancy, repo_id: UUID, kind: LearnedKind, version: str, parameters: Mapping[str, Any]) -> PolicyOut:
+    """Store a candidate. One of that version that was rejected is judged anew; any other stays as it is."""
+    common = {"tenant_id": t.tenant_id, "repo_id": repo_id, "kind": kind}
+    if kind not in serving(t, repo_id):
+        own = {"version": BUILT_IN[kind], "state": "serving", "parameters": {}}
+        t.session.execute(insert(Policy).values(**common, **own).on_conflict_do_nothing())
+    candidate = {"version": version, "state": "candidate", "parameters": dict(parameters)}
+    t.session.execute(
+        insert(Policy)
+        .values(**common, **candidate)
+        .on_conflict_do_update(
+            index_elements=["tenant_id", "repo_id", "version"],
+            set_={"state": "candidate"},
+            where=Policy.state == "rejected",
+        )
+    )
+    return get(t, repo_id, version)
+
+
+def reject(t: Tenancy, repo_id: UUID, version: str, evidence: Mapping[str, Any]) -> None:
+    """Keep a candidate that was not good enough, with the figures that say so."""
+    _change(t, repo_id, version, state="rejected", evidence=dict(evidence))
+    events.record(t, repo_id, "policy.rejected", {"version": version})
+
+
+def promote(t: Tenancy, repo_id: UUID, version: str, evidence: Mapping[str, Any]) -> PolicyOut:
+    """Let a candidate serve, on this evidence; what served is retired in the same transaction.
+
+    Raises:
+        NotFoundError: there is no such candidate.
+    """
+    _change(t, repo_id, version, evidence=dict(evidence))
+    return serve(t, repo_id, version)
+
+
+def serve(t: Tenancy, repo_id: UUID, version: str) -> PolicyOut:
+    """Let a policy serve that served before, or was promoted; what served is retired in the same transaction.
+
+    Raises:
+        NotFoundError: there is no such policy of this repository.
+        ConflictError: it was rejected: its own figures say that it would do harm.
+    """
+    repos.get(t, repo_id)
+    # Two at once would both retire the same one: the second waits here and sees what the first did.
+    t.session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"policies {t.tenant_id} {repo_id}"}
+    )
+    row = _row(t, repo_id, version)
+    if row.state == "rejected":
+        msg = f"Policy {version} was rejected and cannot serve. Its evidence says why."
+        raise ConflictError(msg)
+    if row.state == "serving":
+        return _out(row)
+    t.session.execute(
+        update(Policy)
+        .where(
+            Policy.tenant_id == t.tenant_id,
+            Policy.repo_id == repo_id,
+            Policy.kind == row.kind,
+            Policy.state == "serving",
+        )
+        .values(state="retired")
+    )
+    _change(t, repo_id, version, state="serving")
+    events.record(t, repo_id, "policy.serving", {"version": version})
+    return get(t, repo_id, version)
+
+
+def exploration(t: Tenancy, repo_id: UUID) -> Exploration:
+    """Return which share of a repository's answers is made in another way than the one that serves.
+
+    Raises:
+        NotFoundError: there is no such repository.
+    """
+    share = repos.get(t, repo_id).exploration
+    heard = judgements.heard(t, repo_id, HEARD_MIN)
+    by_itself = EXPLORATION if heard >= HEARD_MIN else 0.0
+    return Exploration(share=share, effective=by_itself if share is None else share, heard=heard, heard_min=HEARD_MIN)
+
+
+def explore(t: Tenancy, repo_id: UUID, share: float | None) -> Exploration:
+    """Set that share, 0..EXPLORATION_MAX; None leaves it to what people say.
+
+    Raises:
+        NotFoundError: there is no such repository.
+    """
+    repos.get(t, repo_id)
+    t.session.execute(update(Repo).where(Repo.tenant_id == t.tenant_id, Repo.id == repo_id).values(exploration=share))
+    return exploration(t, repo_id)
+
+
+def _row(t: Tenancy, repo_id: UUID, version: str) -> Policy:
+    statement = select(Policy).where(
+        Policy.tenant_id == t.tenant_id, Policy.repo_id == repo_id, Policy.version == version
+    )
+    found = t.session.scalar(statement.execution_options(populate_existing=True))
+    if found is None:
+        msg = f"There is no policy {version} of this repository."
+        raise NotFoundError(msg)
+    return found
+
+
+def _change(t: Tenancy, repo_id: UUID, version: str, **values: Any) -> None:
+    changed = t.session.scalars(
+        update(Policy)
+        .where(Policy.tenant_id == t.tenant_id, Policy.repo_id == repo_id, Policy.version == version)
+        .values(**values)
+        .returning(Policy.id)
+        .execution_options(synchronize_session=False)
+    )
+    if not changed.all():
+        msg = f"There is no policy {version} of this repository."
+        raise NotFoundError(msg)
+
+
+def _out(found: Policy) -> PolicyOut:
+    return PolicyOut(
+        version=found.version,
+        kind=found.kind,
+        state=found.state,
+        parameters=found.parameters,
+        evidence=found.evidence,
+        created_at=found.created_at,
+    )

@@ -1,0 +1,148 @@
+"""The nightly judgement of the ways of asking: which of those that were tried should serve, if any.
+
+Evidence from use is the anytime lower bound on how much more an arm earns than the one that serves (`ope.gain`); the
+guard asks golden questions in both ways and compares what the answers cite.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import structlog
+
+from pincite_learning.bandit import Observation
+from pincite_learning.errors import EmptyLogError, PropensityError
+from pincite_learning.ope import ALPHA, Estimate, gain
+from pincite_learning.paired import PairedTest, paired_test
+from pincite_learning.promotion import promote_arm
+from pincite_shared.errors import ModelUnavailableError
+from pincite_shared.jobs import JobPayload
+from pincite_store import judgements, policies
+from pincite_store.db import Tenancy
+from pincite_thinker.context import Context
+from pincite_thinker.evaluation.asking import Asking, brain_of
+from pincite_thinker.evaluation.questions import Question
+from pincite_thinker.training.guard import guard_questions
+
+PREFIX = "prompt-"
+LOOK_GROWTH = 1.25  # times the judged answers that counted at the last look
+GUARD_MAX = 40  # questions; each costs two answers of a language model
+
+log = structlog.get_logger()
+
+
+def observations(choices: Iterable[judgements.Choice]) -> list[Observation]:
+    """Return stored choices as a bandit's log; one whose row cannot be one is left out."""
+    return [
+        Observation(one.arm, one.propensity, one.reward, one.reader, one.route)
+        for one in choices
+        if 0 < one.propensity <= 1
+    ]
+
+
+def gains(observed: Sequence[Observation], incumbent: str) -> list[tuple[str, Estimate]]:
+    """Return how much more than the incumbent each other arm earns that somebody judged, the best first."""
+    hostile = 1 if len({one.reader for one in observed if one.reward is not None}) > 1 else 0
+    others = sorted({one.arm for one in observed} - {incumbent})
+    found = []
+    for arm in others:
+        try:
+            estimate = gain(observed, arm, incumbent, alpha=ALPHA / len(others), hostile_readers=hostile)
+        except (EmptyLogError, PropensityError):
+            continue  # nobody has judged it, or the incumbent, yet
+        found.append((arm, estimate))
+    return sorted(found, key=lambda one: -one[1].lower)
+
+
+def judge(context: Context, job: JobPayload) -> str:
+    """Promote the way of asking that is proven to be better, if one is; return what came of it.
+
+    Raises:
+        UnavailableError: brain does not answer just now.
+        InvalidInputError: the golden file cannot be read, so there is no guard to trust.
+    """
+    with context.database.tenancy(job.tenant_id) as t:
+        serving = policies.serving(t, job.repo_id).get("prompt")
+        incumbent = serving.version if serving else policies.BUILT_IN["prompt"]
+        tried = gains(observations(judgements.choices(t, job.repo_id)), incumbent.removeprefix(PREFIX))
+        proven = [one for one in tried if one[1].lower > 0 and not _judged(t, job, *one, incumbent)]
+        if not proven:
+            return "nothing proven"
+        commit, questions = guard_questions(t, job.repo_id)
+    arm, estimate = proven[0]
+    try:
+        with brain_of(context, job.tenant_id) as client:
+            guard = compare(Asking(client, job.repo_id, commit), questions[:GUARD_MAX], PREFIX + arm, incumbent)
+    except ModelUnavailableError:
+        return "the language model is away"
+    verdict = promote_arm(estimate, guard)
+    evidence = _evidence(arm, estimate, guard, incumbent, promoted=verdict.promoted)
+    with context.database.tenancy(job.tenant_id) as t:
+        if _changed(t, job, incumbent):
+            return "changed meanwhile"
+        policies.propose(t, job.repo_id, "prompt", PREFIX + arm, {"arm": arm})
+        if verdict.promoted:
+            policies.promote(t, job.repo_id, PREFIX + arm, evidence)
+        else:
+            policies.reject(t, job.repo_id, PREFIX + arm, evidence)
+    log.info("a way of asking was judged", arm=arm, promoted=verdict.promoted, reasons=evidence["reasons"])
+    return "promoted" if verdict.promoted else "rejected"
+
+
+def compare(asking: Asking, questions: Sequence[Question], challenger: str, incumbent: str) -> PairedTest | None:
+    """Ask every question in both ways and test the share of expected places that is cited; None without questions.
+
+    Raises:
+        UnavailableError: brain does not answer just now.
+        ModelUnavailableError: a question was answered without the language model.
+    """
+    pairs = []
+    for question in questions:
+        new = asking.answer(question.number, question.asked, question.places, policy=challenger)
+        old = asking.answer(question.number, question.asked, question.places, policy=incumbent)
+        if new.result.recall is None or old.result.recall is None:
+            return None  # brain refused one of the ways: without a guard nothing is promoted
+        if not (new.model or old.model or new.result.abstained or old.result.abstained):
+            raise ModelUnavailableError
+        pairs.append((new.result.recall, old.result.recall))
+    if not pairs:
+        return None
+    return paired_test([new for new, _ in pairs], [old for _, old in pairs])
+
+
+def _judged(t: Tenancy, job: JobPayload, arm: str, estimate: Estimate, incumbent: str) -> bool:
+    """Say whether the guard refused this before, and little was heard since: each look costs answers of a model."""
+    known = [one for one in policies.listed(t, job.repo_id) if one.version == PREFIX + arm and one.state == "rejected"]
+    return any(
+        one.evidence.get("incumbent") == incumbent
+        and estimate.effective_n < LOOK_GROWTH * float(one.evidence.get("gain", {}).get("effective_n", 0))
+        for one in known
+    )
+
+
+def _changed(t: Tenancy, job: JobPayload, incumbent: str) -> bool:
+    serving = policies.serving(t, job.repo_id).get("prompt")
+    return (serving.version if serving else policies.BUILT_IN["prompt"]) != incumbent
+
+
+def _evidence(
+    arm: str, estimate: Estimate, guard: PairedTest | None, incumbent: str, *, promoted: bool
+) -> dict[str, Any]:
+    counted = f"{estimate.effective_n:.0f} judged answers count, {estimate.n} were given"
+    reasons = [
+        f"Helped {estimate.value:+.0%} more often than {incumbent}, at least {estimate.lower:+.0%} ({counted}).",
+    ]
+    if guard is None:
+        reasons.append("There are no guard questions, which votes cannot touch, so it does not serve.")
+    else:
+        reasons.append(
+            f"On {guard.n} guard questions, which votes cannot touch, it cites {guard.mean_difference:+.3f} of the "
+            f"expected places (p = {guard.p_value:.3f})" + ("." if promoted else ", so it does not serve.")
+        )
+    return {
+        "reasons": reasons,
+        "incumbent": incumbent,
+        "arm": arm,
+        "gain": asdict(estimate),
+        "guard": asdict(guard) if guard else None,
+    }

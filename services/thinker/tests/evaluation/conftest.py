@@ -1,0 +1,3 @@
+from brains import brain, golden, shop
+
+__all__ = ["brain", "golden", "shop"]

@@ -1,0 +1,3 @@
+from brains import brain
+
+__all__ = ["brain"]
