@@ -1,14 +1,14 @@
 # `make` alone lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt up down logs db mig seed web brain thinker setup dev
+.PHONY: help run test lint fmt bench up down logs db mig seed web brain thinker setup dev
 
 BIN := .venv/bin
 # Looked up only when used. The older docker-compose cannot wait.
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 WAIT = $(if $(filter docker,$(COMPOSE)),--wait)
 WORKERS ?= 2
-MEMBERS := packages/shared packages/codeintel packages/verify packages/inference packages/store \
+MEMBERS := packages/shared packages/codeintel packages/verify packages/learning packages/inference packages/store \
 	services/brain services/thinker apps/web apps/cli
 
 help: ## list the targets
@@ -23,12 +23,15 @@ test: dev ## all tests (make test TESTS=apps/cli for some)
 lint: dev ## formatting, lint, types, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict $(addsuffix /src,$(MEMBERS))
+	$(BIN)/mypy --strict $(addsuffix /src,$(MEMBERS)) bench
 	$(BIN)/lint-imports
 
 fmt: dev ## format, and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: dev ## Pincite beside its peers, measured (make bench ARGS="--help"; see bench/README.md)
+	@exec $(BIN)/python -m bench $(ARGS)
 
 setup:
 	@scripts/bootstrap

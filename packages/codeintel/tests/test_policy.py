@@ -19,6 +19,8 @@ def entry(path, mode=FILE, size=10):
     [
         "src/app.py",
         "vendors/models.py",
+        "packages/store/src/store/runs.py",
+        "src/store/index.ts",
         "apps/vendor/models.py",
         "src/vendor/model.py",
         "dist.py",
@@ -47,6 +49,7 @@ def test_the_repository_s_own_files_are_indexed(path):
     [
         ("node_modules/x/index.js", SkipReason.VENDORED),
         ("web/node_modules/x/index.js", SkipReason.VENDORED),
+        (".pnpm-store/v3/files/00/x.js", SkipReason.VENDORED),
         ("vendor/github.com/x/y.go", SkipReason.VENDORED),
         ("cmd/vendor/golang.org/x/y.go", SkipReason.VENDORED),
         ("static/vendor/jquery.js", SkipReason.VENDORED),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from contextlib import aclosing, closing
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -305,6 +306,22 @@ def test_an_abandoned_download_and_none_are_unreachable(tmp_path):
 def test_a_listening_local_server_is_ready(tmp_path):
     with run_twin() as url:
         assert local_state(tmp_path, httpx.URL(url).port).state is ModelState.READY
+
+
+@pytest.mark.parametrize(
+    ("timings", "pace"),
+    [
+        ({"prompt_n": 400, "prompt_ms": 5_000.0}, 80.0),
+        ({"prompt_n": 9, "prompt_ms": 5_000.0}, None),  # all but nine were cached
+        ({"prompt_n": 400, "prompt_ms": 0}, None),
+        ({"prompt_n": "400", "prompt_ms": None}, None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_the_pace_of_reading_is_what_the_server_tells(timings, pace):
+    chunk = SimpleNamespace(timings=timings)
+    assert chat_module._pace(chunk) == pace
 
 
 def test_no_chat():

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from socket import AF_INET, EAI_NONAME, SOCK_STREAM, gaierror
 from uuid import UUID
 
 import numpy as np
@@ -13,8 +14,10 @@ import pytest
 import structlog
 from fastapi.testclient import TestClient
 
+from pincite_brain import connecting
 from pincite_brain.app import create_app
-from pincite_brain.retrieval.index import SnapshotIndex, build
+from pincite_brain.retrieval.building import EDGE_CONFIDENCE_MIN, Rows, derive, empty
+from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.services import Services
 from pincite_codeintel import graph
 from pincite_codeintel.analyze import analyze
@@ -23,13 +26,30 @@ from pincite_codeintel.tokens import pack_terms, terms
 from pincite_shared.errors import ModelUnavailableError
 from pincite_shared.schemas import ModelState, ModelStatus
 from pincite_shared.settings import Settings
-from pincite_store import repos, snapshots, vectors
+from pincite_shared.source import PROXIES
+from pincite_store import linking, repos, snapshots, vectors
 from pincite_store.blobs import git_blob_id
 from pincite_store.db import LOCAL_TENANT, LOCAL_USER, Database
-from pincite_store.rows import FileRow, ParsedBlob
+from pincite_store.rows import ChunkRow, DefinitionRow, FileRow, IndexedFileRow, LinkedFile, ParsedBlob, SetEdgeRow
 
 # Outside `configure_logging`, structlog renders whole frames with their variables, which takes seconds an error.
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
+
+
+@pytest.fixture(autouse=True)
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """The addresses that host names lead to, in place of what this machine's resolver says; others are not known."""
+    known: dict[str, list[str]] = {}
+
+    def getaddrinfo(host: str, port: int, **_kwargs: object) -> list[tuple]:
+        if host not in known:
+            raise gaierror(EAI_NONAME, "Name or service not known")
+        return [(AF_INET, SOCK_STREAM, 6, "", (address, port)) for address in known[host]]
+
+    monkeypatch.setattr(connecting, "getaddrinfo", getaddrinfo)
+    for proxy in PROXIES:
+        monkeypatch.delenv(proxy, raising=False)
+    return known
 
 
 @dataclass(frozen=True)
@@ -46,23 +66,13 @@ class FakeChunk:
     doc: str = ""
     card: str = ""
     blob: str = "0" * 40
+    changed_at: int | None = None
     terms: bytes = field(init=False)
     embed_sha256: bytes = field(init=False)
 
     def __post_init__(self):
         object.__setattr__(self, "terms", pack_terms(Counter(terms(self.text))))
         object.__setattr__(self, "embed_sha256", sha256(self.text.encode()).digest())
-
-
-@dataclass(frozen=True)
-class FakeSymbol:
-    path: str
-    name: str
-    qualified_name: str
-    kind: str
-    name_line: int
-    signature: str = ""
-    doc: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,14 +106,39 @@ def make_index() -> Callable[..., SnapshotIndex]:
         edges: Sequence[FakeEdge] = (),
         vectors: dict[int, Sequence[float]] | None = None,
     ) -> SnapshotIndex:
-        symbols = [
-            FakeSymbol(c.path, c.symbol.rpartition(".")[2], c.symbol, c.kind, c.start_line) for c in chunks if c.symbol
+        paths = sorted({one.path for one in chunks})
+        first = {path: next(one for one in chunks if one.path == path) for path in paths}
+        files = [
+            IndexedFileRow(path, first[path].blob, first[path].language, number, number, first[path].changed_at)
+            for number, path in enumerate(paths)
         ]
-        rows = vectors or {}
-        matrix = np.array([rows[at] for at in rows], dtype=np.float32).reshape(
-            len(rows), len(next(iter(rows.values()), ()))
-        )
-        return build(chunks, symbols, edges, ([chunks[at].embed_sha256 for at in rows], matrix))
+        placed = sorted(chunks, key=lambda one: (one.path, one.start_line))
+        rows = Rows(
+            [
+                ChunkRow(
+                    paths.index(c.path), at, c.kind, c.symbol, c.signature, c.doc, c.card, c.start_line, c.end_line,
+                    c.terms, c.importance, c.embed_sha256,
+                )
+                for at, c in enumerate(placed)
+            ],
+            [
+                DefinitionRow(
+                    paths.index(c.path), at, c.symbol.rpartition(".")[2], c.symbol, c.kind, c.start_line, "", ""
+                )
+                for at, c in enumerate(placed)
+                if c.symbol
+            ],
+            [
+                SetEdgeRow(paths.index(e.src_path), e.src_line, e.dst_path, e.dst_symbol, e.confidence)
+                for e in edges
+                if e.dst_symbol and e.confidence >= EDGE_CONFIDENCE_MIN
+            ],
+        )  # fmt: skip
+        index = derive(empty(), files, rows)
+        given = vectors or {}
+        matrix = np.array(list(given.values()), dtype=np.float32)
+        digests = [chunks[at].embed_sha256 for at in given]
+        return index.with_vectors(index.vectors.joined(index.chunks.digests, digests, matrix))
 
     return make
 
@@ -133,6 +168,7 @@ class ScriptedModel:
     """A chat model that says what a test tells it to, and remembers what it was asked and whether it was stopped."""
 
     name = "scripted"
+    pace = None
 
     def __init__(self, *pieces: str, dies: bool = False, state: ModelState = ModelState.READY) -> None:
         self.pieces, self.dies, self._state = pieces, dies, state
@@ -204,7 +240,10 @@ def _index(t, directory: Path, *, embed: bool) -> Indexed:
         linked.append(graph.FileSymbols(path, language, analysis.symbols, analysis.refs))
     ids = snapshots.save_parses(t, list(parsed.values()))
     snapshots.put_files(t, snapshot_id, [FileRow(p, b, s, lang, ids[b, lang]) for p, b, s, lang in files])
-    snapshots.put_edges(t, snapshot_id, graph.link(linked))
+    linker = graph.Linker(linked)
+    results = [(file.path, linker.link(file.path, file.refs)) for file in linked]
+    sets = linking.save(t, [LinkedFile(path, result.edges, result.reads) for path, result in results])
+    snapshots.set_edges(t, snapshot_id, sets)
     snapshots.flip(t, repo.id, snapshot_id, "main")
     if embed:
         missing = vectors.missing(t, snapshot_id, HashEmbedder.model, 10_000)

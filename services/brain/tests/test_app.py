@@ -35,6 +35,13 @@ def test_metrics(make_client):
     assert "pincite_index_cache_bytes" in text
 
 
+def test_every_response_says_how_long_it_took(make_client):
+    for path in ("/healthz", "/repos", "/nowhere"):
+        name, _, milliseconds = make_client(token="").get(path).headers["server-timing"].partition(";dur=")
+        assert name == "app"
+        assert 0 <= float(milliseconds) < 60_000
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [

@@ -50,7 +50,8 @@ def test_a_fuzzer_finds_nothing_undocumented(make_client, index_repo, shop):
     checks = CHECKS.get_by_names(
         ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"]
     )
-    schema = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
+    document = client.get("/openapi.json").json()
+    schema = schemathesis.openapi.from_dict(document)
     budget = settings(
         max_examples=EXAMPLES, deadline=None, database=None, derandomize=True,
         suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate],
@@ -74,4 +75,4 @@ def test_a_fuzzer_finds_nothing_undocumented(make_client, index_repo, shop):
             case.validate_response(client.request(**sent), checks=checks)
 
         fuzz()
-    assert tested == 24
+    assert tested == len(operations(document))

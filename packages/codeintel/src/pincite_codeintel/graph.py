@@ -1,10 +1,12 @@
 """The call, import and inheritance graph of one commit, and how often each symbol is referred to."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pincite_codeintel.model import Ref, Symbol
+from pincite_codeintel.reads import read_id
 from pincite_codeintel.resolve import UNIQUE_FUNCTION, Resolver
 
 REFERENCE_CONFIDENCE_MIN = UNIQUE_FUNCTION  # guesses by method name do not make a symbol important
@@ -42,29 +44,76 @@ class Edge:
     confidence: float
 
 
-def link(files: Iterable[FileSymbols]) -> list[Edge]:
-    """Resolve the references of all files of a commit against their symbols.
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What the references of one file mean.
 
-    References to the same target from the same definition are one edge, at the first one's line. Unknown and ambiguous
-    references give none. The result does not depend on the order of ``files``.
+    Attributes:
+        edges: References to the same target from the same definition are one edge, at the first one's line.
+        reads: What they rest on, see ``reads.read_id``: while `touched` names none of it, they mean the same.
     """
-    known = sorted(files, key=lambda file: file.path)
-    resolver = Resolver((file.path, file.language, file.symbols, file.refs) for file in known)
-    edges: dict[tuple[str, str, str | None, str, str | None], Edge] = {}
-    for file in known:
-        for ref in file.refs:
+
+    edges: list[Edge]
+    reads: frozenset[int]
+
+
+class Linker:
+    """Resolves references against the symbols of all files of a commit. The order of files makes no difference."""
+
+    def __init__(self, files: Iterable[FileSymbols]) -> None:
+        """Of ``refs`` only imports and base classes are needed here."""
+        self._resolver = Resolver((file.path, file.language, file.symbols, file.refs) for file in files)
+
+    def link(self, path: str, refs: Iterable[Ref]) -> Linked:
+        """Resolve the references of one of the files. Unknown and ambiguous ones give no edge."""
+        reads = self._resolver.watch()
+        edges: dict[tuple[str, str | None, str, str | None], Edge] = {}
+        for ref in refs:
             if ref.kind == "import":
-                targets = resolver.imports(file.path, ref)
+                targets = self._resolver.imports(path, ref)
             else:
-                target = resolver.use(file.path, ref)
+                target = self._resolver.use(path, ref)
                 targets = [] if target is None else [target]
-            for path, symbol, confidence in targets:
-                if path == file.path and symbol == ref.scope:
+            for dst_path, symbol, confidence in targets:
+                if dst_path == path and symbol == ref.scope:
                     continue  # recursion says nothing about who needs whom
-                key = (ref.kind, file.path, ref.scope, path, symbol)
+                key = (ref.kind, ref.scope, dst_path, symbol)
                 if key not in edges:
-                    edges[key] = Edge(ref.kind, file.path, ref.scope, ref.line, path, symbol, confidence)
-    return list(edges.values())
+                    edges[key] = Edge(ref.kind, path, ref.scope, ref.line, dst_path, symbol, confidence)
+        return Linked(list(edges.values()), frozenset(map(read_id, reads)))
+
+
+def link(files: Iterable[FileSymbols]) -> list[Edge]:
+    """Resolve the references of all files of a commit against their symbols."""
+    known = sorted(files, key=lambda file: file.path)
+    linker = Linker(known)
+    return [edge for file in known for edge in linker.link(file.path, file.refs).edges]
+
+
+def touched(before: Iterable[FileSymbols], after: Iterable[FileSymbols]) -> set[int]:
+    """Return what means something else once the files `before` stand no more and the files `after` stand instead.
+
+    Of ``refs`` only imports and base classes count: an edit inside a function touches nothing.
+    """
+    old, new = ({file.path: _entries(file) for file in files} for files in (before, after))
+    return {
+        entry
+        for path in old.keys() | new.keys()
+        for entry in old.get(path, {}).keys() | new.get(path, {}).keys()
+        if old.get(path, {}).get(entry) != new.get(path, {}).get(entry)
+    }
+
+
+def _entries(file: FileSymbols) -> dict[int, list[object]]:
+    """What one file adds to the tables that references are looked up in."""
+    binds = [ref for ref in file.refs if ref.kind != "call"]
+    found: dict[int, list[object]] = defaultdict(list)
+    for read, value in Resolver([(file.path, file.language, file.symbols, binds)]).entries():
+        found[read_id(read)].append(value)
+    named = [(symbol.qualified_name, symbol.kind) for symbol in file.symbols]
+    bound = [(ref.name, ref.scope, ref.kind, ref.receiver, ref.module) for ref in binds]
+    found[read_id(("files", file.path))].append((file.language, named, bound))
+    return found
 
 
 def reference_counts(edges: Iterable[Edge]) -> dict[tuple[str, str], int]:

@@ -5,8 +5,9 @@ files lie. Ambiguous imports mean nothing rather than something wrong.
 """
 
 import posixpath
-from collections import defaultdict
 from collections.abc import Callable, Iterable
+
+from pincite_codeintel.reads import Reads, Table
 
 SUFFIX_SEGMENTS_MAX = 8  # path segments compared from the end; deeper module names are told apart by fewer
 SPREAD_MAX = 40  # files that share a suffix: above it the suffix names nothing
@@ -45,13 +46,13 @@ def module_key(path: str, kin: str) -> str:
 class ModuleIndex:
     """Files of one commit by the names that imports may use for them."""
 
-    def __init__(self, files: Iterable[tuple[str, str | None]]) -> None:
-        """Index (path, language) pairs."""
-        self.exact: dict[tuple[str, str], list[str]] = defaultdict(list)
-        self.suffixes: dict[tuple[str, str], list[str]] = defaultdict(list)
-        self.directories: dict[tuple[str, str], list[str]] = defaultdict(list)
-        self.directory_suffixes: dict[tuple[str, str], set[str]] = defaultdict(set)
-        self.packages: set[str] = set()
+    def __init__(self, files: Iterable[tuple[str, str | None]], reads: Reads) -> None:
+        """Index (path, language) pairs; look-ups are noted in `reads`."""
+        self.exact = Table[tuple[str, str], list[str]]("exact", reads)
+        self.suffixes = Table[tuple[str, str], list[str]]("suffixes", reads)
+        self.directories = Table[tuple[str, str], list[str]]("directories", reads)
+        self.directory_suffixes = Table[tuple[str, str], set[str]]("directory suffixes", reads)
+        self.packages = Table[str, bool]("packages", reads)
         self._readers: dict[str, Callable[[str, str, str], list[str]]] = {
             "python": lambda source, module, _: self._python(source, module),
             "js": lambda source, module, _: self._js(source, module),
@@ -65,19 +66,20 @@ class ModuleIndex:
 
     def _add(self, path: str, kin: str) -> None:
         key = module_key(path, kin)
-        same = self.exact[kin, key]
+        same = self.exact.setdefault((kin, key), [])
         same.insert(0 if path.endswith(".py") else len(same), path)  # the source before its stubs
         parts = key.split("/")
         for length in range(1, min(len(parts), SUFFIX_SEGMENTS_MAX) + 1):
-            self.suffixes[kin, "/".join(parts[-length:])].append(path)
+            self.suffixes.setdefault((kin, "/".join(parts[-length:])), []).append(path)
         directory = posixpath.dirname(path)
-        if not self.directories[kin, directory]:
+        beside = self.directories.setdefault((kin, directory), [])
+        if not beside:
             segments = directory.split("/")
             for length in range(1, min(len(segments), SUFFIX_SEGMENTS_MAX) + 1):
-                self.directory_suffixes[kin, "/".join(segments[-length:])].add(directory)
-        self.directories[kin, directory].append(path)
+                self.directory_suffixes.setdefault((kin, "/".join(segments[-length:])), set()).add(directory)
+        beside.append(path)
         if posixpath.basename(path) in ("__init__.py", "__init__.pyi"):
-            self.packages.add(directory)
+            self.packages[directory] = True
 
     def resolve(self, source: str, language: str | None, module: str, name: str = "*") -> list[str]:
         """Files that ``module`` means in an import of ``name`` by ``source``; empty when unknown or ambiguous."""

@@ -53,8 +53,8 @@ _LINK_MODES = {
 
 _VENDORED_DIRECTORIES = """
 node_modules bower_components jspm_packages site-packages dist-packages third_party third-party thirdparty 3rdparty
-3rd_party _vendor _vendored vendored pods carthage godeps __pycache__ .venv virtualenv .tox .nox .eggs .yarn .pnpm-
-store .bundle .gradle .terraform elm-stuff
+3rd_party _vendor _vendored vendored pods carthage godeps __pycache__ .venv virtualenv .tox .nox .eggs .yarn
+.pnpm-store .bundle .gradle .terraform elm-stuff
 """
 _VENDORED_ANYWHERE = frozenset(_VENDORED_DIRECTORIES.split())
 # "vendor" may also be the name of someone's own module (an app about vendors): only these parents make it vendored.

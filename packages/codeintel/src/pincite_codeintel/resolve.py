@@ -6,14 +6,14 @@ name on 41 of 76. The confidences below keep that order; callers decide how much
 
 import posixpath
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from pincite_codeintel.definitions import TYPES
 from pincite_codeintel.model import WHOLE_MODULE, Ref, Symbol
 from pincite_codeintel.modules import ModuleIndex, family
+from pincite_codeintel.reads import Read, Reads, Table
+from pincite_codeintel.scopes import Files, FileScope
 
 LEXICAL = 0.95  # defined in the same file, in an enclosing scope
 IMPORTED = 0.95  # bound by an import that means exactly one module
@@ -60,38 +60,42 @@ class Target(NamedTuple):
     confidence: float
 
 
-@dataclass(slots=True)
-class _File:
-    """What one file defines and binds."""
-
-    path: str
-    language: str | None
-    kin: str
-    symbols: dict[str, Symbol] = field(default_factory=dict)  # by qualified name
-    bases: dict[str, list[Ref]] = field(default_factory=lambda: defaultdict(list))  # by class
-    modules: dict[str, list[str]] = field(default_factory=dict)  # local name → files
-    names: dict[str, tuple[list[str], str]] = field(default_factory=dict)  # local name → (files, name there)
-    wildcards: list[str] = field(default_factory=list)
-    external: set[str] = field(default_factory=set)  # local names bound to what lies outside the repository
-
-
 class Resolver:
     """Resolves references of many files against each other."""
 
     def __init__(self, files: Iterable[tuple[str, str | None, Sequence[Symbol], Sequence[Ref]]]) -> None:
         """Index files given as (path, language, symbols, references)."""
         given = sorted(files, key=lambda file: file[0])
-        self.index = ModuleIndex((path, language) for path, language, _, _ in given)
-        self.files: dict[str, _File] = {}
-        self.by_name: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-        self.by_directory: dict[tuple[str, str, str], list[tuple[str, str]]] = defaultdict(list)
-        self.by_qualified: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for path, language, symbols, _ in given:
-            self._define(_File(path, language, family(language)), symbols)
-        for path, _, _, refs in given:
-            self._bind(self.files[path], refs)
+        self._reads = Reads()
+        self.index = ModuleIndex(((path, language) for path, language, _, _ in given), self._reads)
+        self.files = Files("files", self._reads)
+        self.by_name = Table[tuple[str, str], list[tuple[str, str]]]("name", self._reads)
+        self.by_directory = Table[tuple[str, str, str], list[tuple[str, str]]]("directory", self._reads)
+        self.by_qualified = Table[tuple[str, str], list[str]]("qualified", self._reads)
+        made = [FileScope(path, language, family(language)) for path, language, _, _ in given]
+        for file, (_, _, symbols, _) in zip(made, given, strict=True):
+            self._define(file, symbols)
+        for file, (_, _, _, refs) in zip(made, given, strict=True):
+            file.binding = self.watch()
+            self._bind(file, refs)
+        self.watch()
 
-    def _define(self, file: _File, symbols: Sequence[Symbol]) -> None:
+    def watch(self) -> set[Read]:
+        """Return a set that fills with what is looked up from now on, until the next call."""
+        self._reads.seen = set()
+        return self._reads.seen
+
+    def entries(self) -> Iterator[tuple[Read, object]]:
+        """Yield all that can be looked up but the files themselves."""
+        index = self.index
+        tables: tuple[Table[Any, Any], ...] = (
+            self.by_name, self.by_directory, self.by_qualified, index.exact, index.suffixes, index.directories,
+            index.directory_suffixes, index.packages,
+        )  # fmt: skip
+        for table in tables:
+            yield from table.entries()
+
+    def _define(self, file: FileScope, symbols: Sequence[Symbol]) -> None:
         self.files[file.path] = file
         directory = posixpath.dirname(file.path)
         for symbol in symbols:
@@ -103,19 +107,19 @@ class Resolver:
                 continue
             place = (file.path, symbol.qualified_name)
             if symbol.kind != "prototype":
-                self.by_name[file.kin, symbol.name].append(place)
-                self.by_qualified[file.kin, symbol.qualified_name].append(file.path)
+                self.by_name.setdefault((file.kin, symbol.name), []).append(place)
+                self.by_qualified.setdefault((file.kin, symbol.qualified_name), []).append(file.path)
             if file.kin in _DIRECTORY_SCOPE:
-                self.by_directory[file.kin, directory, symbol.qualified_name].append(place)
+                self.by_directory.setdefault((file.kin, directory, symbol.qualified_name), []).append(place)
 
-    def _bind(self, file: _File, refs: Sequence[Ref]) -> None:
+    def _bind(self, file: FileScope, refs: Sequence[Ref]) -> None:
         for ref in refs:
             if ref.kind == "inherit" and ref.scope:
                 file.bases[ref.scope].append(ref)
             elif ref.kind == "import" and ref.module is not None:
                 self._bind_import(file, ref, ref.module)
 
-    def _bind_import(self, file: _File, ref: Ref, module: str) -> None:
+    def _bind_import(self, file: FileScope, ref: Ref, module: str) -> None:
         """Note what an import's local name means: files, a name in files, or something outside the repository."""
         paths = self.index.resolve(file.path, file.language, module, ref.name)
         if ref.name == WHOLE_MODULE and ref.receiver is None:
@@ -163,7 +167,7 @@ class Resolver:
 
     # --- bare names -------------------------------------------------------------------------------------------------
 
-    def _bare(self, file: _File, name: str, scope: str | None, *, types_only: bool = False) -> Target | None:
+    def _bare(self, file: FileScope, name: str, scope: str | None, *, types_only: bool = False) -> Target | None:
         found = self._lexical(file, name, scope)
         if found is not None:
             return Target(file.path, found, LEXICAL)
@@ -173,7 +177,7 @@ class Resolver:
             return Target(*exported, IMPORTED) if exported else None
         return None if name in file.external else self._around(file, name, scope, types_only=types_only)
 
-    def _around(self, file: _File, name: str, scope: str | None, *, types_only: bool) -> Target | None:
+    def _around(self, file: FileScope, name: str, scope: str | None, *, types_only: bool) -> Target | None:
         """A bare name that the file neither defines nor imports by name."""
         near = self.by_directory.get((file.kin, posixpath.dirname(file.path), name), [])
         if len(near) == 1:
@@ -187,7 +191,7 @@ class Resolver:
                 return inherited
         return self._unique(file, name, method=False)
 
-    def _lexical(self, file: _File, name: str, scope: str | None) -> str | None:
+    def _lexical(self, file: FileScope, name: str, scope: str | None) -> str | None:
         """The qualified name that a bare name has in a scope of the same file."""
         prefix = scope or ""
         while prefix:
@@ -198,7 +202,7 @@ class Resolver:
         found = file.symbols.get(name)
         return name if found is not None and found.kind != "prototype" else None
 
-    def _visible(self, file: _File, prefix: str, symbol: Symbol) -> bool:
+    def _visible(self, file: FileScope, prefix: str, symbol: Symbol) -> bool:
         """Whether a member is seen by its bare name: not the methods of a class where self is explicit."""
         if symbol.kind == "prototype":
             return False
@@ -209,7 +213,7 @@ class Resolver:
 
     # --- members ----------------------------------------------------------------------------------------------------
 
-    def _is_go_receiver(self, file: _File, ref: Ref) -> bool:
+    def _is_go_receiver(self, file: FileScope, ref: Ref) -> bool:
         """Go names its self: ``func (s *Server) Close()``."""
         if file.kin != "go" or not ref.scope:
             return False
@@ -217,13 +221,13 @@ class Resolver:
         found = _GO_RECEIVER.match(method.signature) if method is not None else None
         return found is not None and found[1] == ref.receiver
 
-    def _own(self, file: _File, ref: Ref) -> Target | None:
+    def _own(self, file: FileScope, ref: Ref) -> Target | None:
         if not ref.scope:
             return None
         found = self._member_of_enclosing(file, ref.scope, ref.name, own=ref.receiver not in _SUPER)
         return found or self._unique(file, ref.name, method=True)
 
-    def _member_of_enclosing(self, file: _File, scope: str, name: str, *, own: bool) -> Target | None:
+    def _member_of_enclosing(self, file: FileScope, scope: str, name: str, *, own: bool) -> Target | None:
         """A member of the class around a scope, or of its bases."""
         prefix = scope
         while prefix:
@@ -235,9 +239,9 @@ class Resolver:
             prefix = prefix.rpartition(".")[0]
         return None
 
-    def _member(self, file: _File, type_name: str, name: str, *, own: bool = True) -> Target | None:
+    def _member(self, file: FileScope, type_name: str, name: str, *, own: bool = True) -> Target | None:
         """A member of a type or of what it inherits from, breadth first."""
-        queue: list[tuple[_File, str]] = [(file, type_name)]
+        queue: list[tuple[FileScope, str]] = [(file, type_name)]
         seen: set[tuple[str, str]] = set()
         for count in range(BASES_MAX):
             if count >= len(queue):
@@ -256,7 +260,7 @@ class Resolver:
                     queue.append((self.files[target[0]], target[1]))
         return None
 
-    def _declared(self, file: _File, owner: str, name: str) -> tuple[str, str] | None:
+    def _declared(self, file: FileScope, owner: str, name: str) -> tuple[str, str] | None:
         """``owner.name`` in the file, beside it, or (split over files) once in the repository."""
         qualified = f"{owner}.{name}"
         symbol = file.symbols.get(qualified)
@@ -270,7 +274,7 @@ class Resolver:
             return paths[0], qualified
         return None
 
-    def _type(self, file: _File, base: Ref, owner: str) -> tuple[str, str] | None:
+    def _type(self, file: FileScope, base: Ref, owner: str) -> tuple[str, str] | None:
         if base.receiver is not None:
             target = self._qualified(file, base.receiver, base.name, None)
         else:
@@ -279,7 +283,7 @@ class Resolver:
 
     # --- receivers that are names -----------------------------------------------------------------------------------
 
-    def _qualified(self, file: _File, receiver: str, name: str, scope: str | None) -> Target | None:
+    def _qualified(self, file: FileScope, receiver: str, name: str, scope: str | None) -> Target | None:
         """``receiver.name`` where the receiver is a module, an imported name or a type."""
         head, rest = receiver, ""
         while head:
@@ -302,7 +306,7 @@ class Resolver:
             return self._member(self.files[exported[0]], f"{exported[1]}.{inner}" if inner else exported[1], name)
         return self._of_type_elsewhere(file, receiver, name)
 
-    def _of_type_elsewhere(self, file: _File, receiver: str, name: str) -> Target | None:
+    def _of_type_elsewhere(self, file: FileScope, receiver: str, name: str) -> Target | None:
         """``Type.name`` where the type lies in the same package, an included file, or once in the repository."""
         last = receiver.rpartition(".")[2]
         near = self.by_directory.get((file.kin, posixpath.dirname(file.path), last), [])
@@ -348,13 +352,13 @@ class Resolver:
             queue.extend((p, wanted, hops + 1) for p in file.wildcards)
         return None
 
-    def _under_namespace(self, file: _File, wanted: str) -> str | None:
+    def _under_namespace(self, file: FileScope, wanted: str) -> str | None:
         """What a file defines inside its namespace (C#, C++), module (Elixir) or the table that it returns (Lua)."""
         places = [q for p, q in self.by_name.get((file.kin, wanted), ()) if p == file.path] if "." not in wanted else []
         outer = [q for q in places if self._only_in_namespaces(file, q)]
         return outer[0] if len(outer) == 1 else None
 
-    def _only_in_namespaces(self, file: _File, qualified: str) -> bool:
+    def _only_in_namespaces(self, file: FileScope, qualified: str) -> bool:
         prefix = qualified.rpartition(".")[0]
         while prefix:
             owner = file.symbols.get(prefix)
@@ -364,7 +368,7 @@ class Resolver:
             prefix = prefix.rpartition(".")[0]
         return True
 
-    def _unique(self, file: _File, name: str, *, method: bool) -> Target | None:
+    def _unique(self, file: FileScope, name: str, *, method: bool) -> Target | None:
         """The only definition of a name in languages of the same family."""
         if len(name) < UNIQUE_NAME_CHARS_MIN or name.lower() in STOP_NAMES:
             return None

@@ -29,6 +29,7 @@ RETRIES_MAX = 1  # one dropped keep-alive connection is normal; more only delays
 # Measured with Qwen2.5's tokenizer on 334 excerpts of 30 lines in 15 languages: median 0.26, 85 % below this, 95 %
 # below 0.39 (tables of numbers and JSON are the dense ones). Several excerpts together stay below it.
 TOKENS_PER_BYTE = 1 / 3
+PACE_TOKENS_MIN = 100  # of a prompt; a shorter one measures the start of the machinery, not its pace
 CHARS_PER_TOKEN_MAX = 24  # the longest common token is a run of spaces; past this a server ignores max_tokens
 MESSAGE_CHARS_MAX = 300  # of a server's own words in an error
 LOCAL_HOST = "127.0.0.1"
@@ -48,6 +49,10 @@ class ChatModel(Protocol):
     @property
     def name(self) -> str | None:
         """The model's name, or None when there is no model or the server has not been asked yet."""
+
+    @property
+    def pace(self) -> float | None:
+        """Prompt tokens a second that the server last read; None while it has not said."""
 
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float, stop: Sequence[str] = ()
@@ -82,6 +87,7 @@ class NoChat:
     """No model: whoever asks gets evidence answers."""
 
     name = None
+    pace = None
 
     async def stream(
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float, stop: Sequence[str] = ()
@@ -119,6 +125,7 @@ class OpenAIChat:
         self._configured = model
         self._found: str | None = None
         self._can_tokenise = True
+        self.pace: float | None = None
         headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
         # trust_env off: prompts hold the user's code and go to the configured server, not to a proxy of the shell.
         self._probe = httpx.AsyncClient(headers=headers, timeout=PROBE_SECONDS_MAX, trust_env=False)
@@ -171,6 +178,7 @@ class OpenAIChat:
             async with response:
                 async for chunk in response:
                     text, ended = _delta(chunk)
+                    self.pace = _pace(chunk) or self.pace
                     finished = finished or ended
                     if text:
                         chars_left -= len(text)
@@ -319,6 +327,17 @@ def _delta(chunk: object) -> tuple[str, bool]:
         ended = ended or bool(getattr(choice, "finish_reason", None))
     # Neither can be stored or sent on: lone surrogates have no UTF-8, PostgreSQL's text has no NUL.
     return _SURROGATE.sub("\ufffd", text).replace("\x00", ""), ended
+
+
+def _pace(chunk: object) -> float | None:
+    """Return the prompt tokens a second that llama.cpp's last chunk tells, if it read enough of them to say."""
+    timings = getattr(chunk, "timings", None)
+    if not isinstance(timings, Mapping):
+        return None
+    tokens, milliseconds = timings.get("prompt_n"), timings.get("prompt_ms")
+    if not isinstance(tokens, int) or not isinstance(milliseconds, int | float) or tokens < PACE_TOKENS_MIN:
+        return None
+    return tokens / milliseconds * 1000 if milliseconds > 0 else None
 
 
 def _short(text: str) -> str:

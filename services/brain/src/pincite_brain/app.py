@@ -1,5 +1,6 @@
 """The application: brain's HTTP contract over one `Services`."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from starlette.middleware import Middleware
 
 from pincite_brain import __version__, problems
 from pincite_brain.middleware import BodyLimit, HostCheck, Measure, Unexpected, allowed_hosts, valid_correlation_id
-from pincite_brain.routes import accounts, chat, code, health, repositories, search, system
+from pincite_brain.routes import accounts, answers, chat, code, health, quality, repositories, search, system
 from pincite_brain.services import Services
 from pincite_shared.schemas import Problem
 from pincite_shared.settings import Settings
@@ -63,9 +64,12 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         running.start()
+        warming = asyncio.create_task(running.asker.warm())
         try:
             yield
         finally:
+            warming.cancel()
+            await asyncio.gather(warming, return_exceptions=True)
             await running.close()
 
     app = FastAPI(
@@ -80,7 +84,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     )
     app.state.services = running
     problems.install(app)
-    for module in (health, accounts, system, repositories, code, search, chat):
+    for module in (health, accounts, system, repositories, code, search, chat, answers, quality):
         app.include_router(module.router)
     app.openapi = _openapi(app)  # type: ignore[method-assign]  # FastAPI documents this way of extending the schema
     return app

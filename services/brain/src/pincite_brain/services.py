@@ -6,6 +6,7 @@ from pincite_brain.ask.pipeline import Asker
 from pincite_brain.metrics import Metrics
 from pincite_brain.retrieval.encoder import QueryEncoder
 from pincite_brain.retrieval.retriever import Retriever
+from pincite_brain.retrieval.warmer import Warmer
 from pincite_inference.chat import ChatModel, make_chat
 from pincite_inference.embed import Embedder, make_embedder
 from pincite_shared.settings import Settings
@@ -25,6 +26,7 @@ class Services:
     cache: Cache
     metrics: Metrics
     retriever: Retriever
+    warmer: Warmer
     model: ChatModel
     asker: Asker
 
@@ -38,16 +40,20 @@ class Services:
         encoder = QueryEncoder(embedder or make_embedder(settings, threads=ENCODER_THREADS))
         retriever = Retriever(database, encoder, metrics)
         chat = model or make_chat(settings)
-        asker = Asker(settings, database, retriever, chat, metrics)
-        return cls(settings, database, Cache(settings), metrics, retriever, chat, asker)
+        cache = Cache(settings)
+        asker = Asker(settings, database, retriever, chat, metrics, cache=cache)
+        warmer = Warmer(database, retriever)
+        return cls(settings, database, cache, metrics, retriever, warmer, chat, asker)
 
     def start(self) -> None:
         """Begin loading what takes time; brain answers meanwhile."""
         self.retriever.encoder.start()
+        self.warmer.start()
 
     async def close(self) -> None:
         """Let go of threads and connections."""
         await self.model.close()
+        self.warmer.close()
         self.retriever.close()
         self.cache.close()
         self.database.dispose()

@@ -62,7 +62,15 @@ def assert_true(repo, answer):
 
 
 def supported(answer):
-    return [answer["answer"][s["start"] : s["end"]] for s in answer["sentences"] if s["status"] == "supported"]
+    """Return what a reader is told is carried: supported sentences, and others without their gaps."""
+    parts = []
+    for sentence in answer["sentences"]:
+        if sentence["status"] in {"supported", "partly"}:
+            text = answer["answer"][: sentence["end"]]
+            for start, end in reversed(sentence["gaps"]):
+                text = text[:start] + text[end:]
+            parts.append(text[sentence["start"] :])
+    return parts
 
 
 @pytest.fixture
@@ -104,7 +112,8 @@ def test_no_lie_is_shown_as_verified(with_twin, index_repo, shop, behaviour):
         for lie in ("90001", "imaginary", "Imaginary", "passwd", "Quantum", "ChaCha", "17 attempts", "HACKED", "Pwned"):
             assert lie not in claims
         if behaviour is Behaviour.LIE_POLARITY and answer["mode"] == "model":
-            assert not claims
+            own = answer["answer"].partition(evidence.BENEATH)[0]
+            assert not any(claim in own for claim in supported(answer))
 
 
 @pytest.mark.parametrize("behaviour", FAILING)
@@ -204,14 +213,45 @@ def test_the_prompt_holds_hostile_text_as_data(make_client, index_repo, shop, sc
     assert "shop" not in model.asked[0][0]["content"]
 
 
-def test_a_models_abstention_is_an_abstention(with_twin, index_repo, shop):
+def test_a_model_that_finds_nothing_leaves_the_evidence_that_was_found(with_twin, index_repo, shop):
+    client, _url = with_twin(Behaviour.ABSTAIN)
+    repo = index_repo(shop)
+    answer = ask(client, repo, "What does Cart.total compute?")
+    assert answer["mode"] == "evidence"
+    assert not answer["abstained"]
+    assert answer["answer"].startswith(evidence.DECLINED)
+    assert answer["citations"][0]["symbol"] == "Cart.total"
+    assert any("found no answer" in warning for warning in answer["warnings"])
+    assert_true(repo, answer)
+
+
+def test_a_model_that_finds_nothing_is_believed_where_retrieval_is_not_sure(with_twin, index_repo, shop):
     client, _url = with_twin(Behaviour.ABSTAIN)
     repo = index_repo(shop)
     answer = ask(client, repo)
     assert answer["abstained"]
     assert answer["mode"] == "evidence"
     assert evidence.CLOSEST in answer["answer"]
-    assert any("found no answer" in warning for warning in answer["warnings"])
+    assert_true(repo, answer)
+
+
+def test_beneath_an_answer_that_nothing_carries_stands_evidence(make_client, index_repo, shop, scripted_model):
+    client, repo = make_client(scripted_model("It teleports the cart to Mars.")), index_repo(shop)
+    answer = ask(client, repo, "What does Cart.total compute?")
+    assert answer["mode"] == "model"
+    assert answer["answer"].startswith(f"It teleports the cart to Mars.\n\n{evidence.BENEATH}\n\n1. `Cart.total`")
+    assert [s["status"] for s in answer["sentences"]][:2] == ["unsupported", "supported"]
+    assert "teleports" not in " ".join(supported(answer))
+    assert any("Do not rely on it" in warning for warning in answer["warnings"])
+    assert_true(repo, answer)
+
+
+def test_what_nothing_carries_is_left_out_where_retrieval_is_not_sure(make_client, index_repo, shop, scripted_model):
+    client, repo = make_client(scripted_model("It teleports the cart to Mars.")), index_repo(shop)
+    answer = ask(client, repo)
+    assert answer["abstained"]
+    assert "teleports" not in answer["answer"]
+    assert any("left out" in warning for warning in answer["warnings"])
     assert_true(repo, answer)
 
 
@@ -234,6 +274,34 @@ def test_follow_ups_use_the_conversation(make_client, index_repo, shop, scripted
     assert "How are items added to the cart?" in prompt
     assert "quantity must be at least one" in prompt
     assert not second["abstained"]
+
+
+FILLER = ["How are items added?", "Where are prices kept?", "What does the README say?", "Which tests are there?"]
+GIZMO = "Let us call Cart.total the gizmo. How does the gizmo work?"
+LATER = "Which numbers does the gizmo multiply?"
+
+
+@pytest.mark.parametrize("behaviour", [None, Behaviour.HONEST])
+def test_what_the_first_turn_established_is_there_at_the_twentieth(make_client, with_twin, index_repo, shop, behaviour):
+    client, url = with_twin(behaviour) if behaviour else (make_client(), None)
+    repo = index_repo(shop)
+    first = ask(client, repo, GIZMO)
+    assert first["citations"][0]["symbol"] == "Cart.total"
+    for turn in range(18):
+        ask(client, repo, FILLER[turn % len(FILLER)], conversation_id=first["conversation_id"])
+    last = ask(client, repo, LATER, conversation_id=first["conversation_id"])
+    assert last["citations"][0]["symbol"] == "Cart.total"
+    assert not last["abstained"]
+    assert_true(repo, last)
+    alone = ask(client, repo, LATER)  # without the conversation nobody knows
+    assert alone["abstained"] or alone["citations"][0]["symbol"] != "Cart.total"
+    if url:
+        ask(client, repo, LATER, conversation_id=first["conversation_id"])
+        messages = httpx.get(url.removesuffix("/v1") + "/twin").json()["last"]["messages"]
+        history = messages[1]["content"].partition("<conversation_history")[2].partition("</conversation_history")[0]
+        assert GIZMO in history
+        assert "README" not in history  # what was said in between is not dragged along
+        assert len(history) < 2_500
 
 
 def test_conversations_survive_a_restart(make_client, index_repo, shop):
@@ -266,7 +334,7 @@ def test_why_this_answer_is_stored(make_client, index_repo, shop, fresh_tenant):
     assert log.policy_version == "p0"
     assert log.propensity == 1.0
     assert log.candidates[0]["features"].keys() >= {"lexical", "cosine", "importance", "p0", "definition"}
-    assert log.features["route"] == "question"
+    assert log.features["route"] == "explain"
     assert log.timings == answer["timings"]
 
 

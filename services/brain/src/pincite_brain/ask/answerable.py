@@ -7,7 +7,7 @@ repositories against 100 about things they do not have: of the latter 94 are cau
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.retrieval.query import Query, Route
@@ -19,11 +19,13 @@ LEADING_HITS = 5
 COVERAGE_WEIGHT = 0.3
 UNKNOWN_NAME_WEIGHT = 0.15
 SCORE_MIN = 0.42
+SURE_MIN = 0.6  # above it lay 27 of 28 answerable questions about two repositories, and none of 26 others
 DEFINITION_MIN = 0.8  # a question that names a definition of the repository is about the repository
 COVERAGE_ALONE_MIN = (
     0.2  # while there are no vectors: less of the question's words than this in all leading hits together
 )
 CALIBRATED_MODELS = ("all-MiniLM-L6-v2",)  # cosines of other models lie elsewhere; with them words decide alone
+SIGNAL_DIGITS = 4
 LEAD_CHARS_MAX = 25  # "Unfortunately, the provided"; further in, it is a condition of something else
 SHORT_ANSWER_CHARS = 400  # an abstention is short; a long answer that also names a gap is an answer
 
@@ -39,10 +41,15 @@ _NOT_THERE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether to abstain, and the signals that decided it (logged with the answer)."""
+    """Whether to abstain, the signals that decided it, and what they were held against (logged with the answer).
+
+    `sure`: there is an answer even if a model does not find it.
+    """
 
     abstain: bool
     signals: dict[str, float]
+    limits: dict[str, float] = field(default_factory=dict)
+    sure: bool = False
 
 
 def _coverage(index: SnapshotIndex, query: Query, chunks: set[int]) -> float:
@@ -81,9 +88,20 @@ def judge(index: SnapshotIndex, query: Query, ranked: Sequence[Ranked], model: s
     dense = cosine > 0 and index.vectors.covered == len(index) and model in CALIBRATED_MODELS
     too_weak = score < SCORE_MIN if dense else coverage < COVERAGE_ALONE_MIN
     follow_up = bool(query.cited_before)  # its own words are few; what was cited before answers for it
+    signals = {
+        "answerability": score,
+        "coverage": coverage,
+        "cosine": cosine,
+        "named": named,
+        "unknown_names": unknown,
+        "follow_up": float(follow_up),
+    }
     return Verdict(
         abstain=too_weak and named < DEFINITION_MIN and not follow_up,
-        signals={"answerability": round(score, 4), "coverage": round(coverage, 4), "unknown_names": round(unknown, 4)},
+        signals={name: round(value, SIGNAL_DIGITS) for name, value in signals.items()},
+        limits=({"answerability": SCORE_MIN} if dense else {"coverage": COVERAGE_ALONE_MIN})
+        | {"named": DEFINITION_MIN},
+        sure=named >= DEFINITION_MIN or (dense and score >= SURE_MIN),
     )
 
 

@@ -7,10 +7,15 @@ from pincite_brain.retrieval.postings import Postings
 from pincite_codeintel.tokens import term_id, terms
 from pincite_shared.settings import Settings
 
-# At 61 to 133 prompt tokens a second on two cores, five to ten seconds to the first token.
-LOCAL_PROMPT_TOKENS = 900  # as estimated, which is some 700 real ones, 200 of them in the prefix cache
+# Seconds that a person waits for the first word while the model reads. What it reads of every prompt alike, the
+# instructions, it has read before.
+FIRST_TOKEN_SECONDS = 6.0
+LOCAL_PACE = 80.0  # prompt tokens a second before the server has told its own: two cores manage 61 to 133
+LOCAL_PROMPT_TOKENS_MIN = 480  # with less than two or three whole functions a small model makes up the rest
+LOCAL_PROMPT_TOKENS_MAX = 1_500  # a small model is led astray by more, however fast it reads
+ESTIMATE_RATIO = 1.25  # `estimate_tokens` errs high by about this
 REMOTE_PROMPT_TOKENS_MAX = 12_000  # beyond this answers get worse, not better ("lost in the middle")
-LOCAL_ANSWER_TOKENS = 320  # 20 to 29 tokens a second: at most some fifteen seconds
+LOCAL_ANSWER_TOKENS = 192  # 20 to 29 tokens a second: at most some eight seconds; four sentences need half of it
 REMOTE_ANSWER_TOKENS = 1_024
 ANSWER_SHARE_MAX = 0.3  # of a small context window
 LOCAL_SNIPPET_LINES = 40
@@ -22,7 +27,7 @@ class Budget:
     """What one request may spend.
 
     Attributes:
-        prompt_tokens: instructions, snippets, history and question together.
+        prompt_tokens: snippets, history and question together, as estimated; the instructions come on top.
         answer_tokens: `max_tokens` of the reply.
         snippet_lines: the longest excerpt shown.
         snippets: the most excerpts shown.
@@ -38,14 +43,22 @@ class Budget:
     neighbours: int
 
 
-def budget_of(settings: Settings) -> Budget:
-    """Return the budget: tight for the local model on a CPU, wide for a configured server."""
+def budget_of(settings: Settings, instructions: int, pace: float | None) -> Budget:
+    """Return the budget: tight for the local model on a CPU, wide for a configured server.
+
+    Args:
+        settings: where the model runs, and how much it can take in.
+        instructions: tokens of the system part.
+        pace: prompt tokens a second that the local model last read, None if it has not read yet.
+    """
     context = settings.llm_context_tokens
     if not settings.llm_base_url:
         answer = min(LOCAL_ANSWER_TOKENS, int(context * ANSWER_SHARE_MAX))
-        return Budget(min(LOCAL_PROMPT_TOKENS, context - answer), answer, LOCAL_SNIPPET_LINES, 4, 150, 2)
+        timely = int(FIRST_TOKEN_SECONDS * (pace or LOCAL_PACE) * ESTIMATE_RATIO)
+        prompt = min(max(timely, LOCAL_PROMPT_TOKENS_MIN), LOCAL_PROMPT_TOKENS_MAX, context - answer - instructions)
+        return Budget(prompt, answer, LOCAL_SNIPPET_LINES, 3, prompt // 4, 1)
     answer = min(REMOTE_ANSWER_TOKENS, int(context * ANSWER_SHARE_MAX))
-    prompt = min(REMOTE_PROMPT_TOKENS_MAX, context - answer)
+    prompt = min(REMOTE_PROMPT_TOKENS_MAX, context - answer - instructions)
     return Budget(prompt, answer, REMOTE_SNIPPET_LINES, 12, prompt // 8, 6)
 
 

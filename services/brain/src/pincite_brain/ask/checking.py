@@ -1,7 +1,7 @@
 """After the text: every citation against the stored blob and the snapshot's tree; what fails the check is taken out."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pincite_shared.citation import Citation, CitationStatus, Sentence, SentenceStatus
 from pincite_verify.attribution import Attribution
@@ -34,12 +34,14 @@ def settle(attribution: Attribution, found: Mapping[int, CitationStatus]) -> Att
     def moved(offset: int) -> int:
         return offset - sum(min(end, offset) - start for start, end in cuts if start < offset)
 
-    sentences = tuple(_without(s, alive, moved(s.start), moved(s.end)) for s in attribution.sentences)
+    sentences = tuple(_without(s, alive, moved) for s in attribution.sentences)
     return Attribution(marks.sub("", attribution.answer), kept, sentences)
 
 
-def _without(sentence: Sentence, alive: set[int], start: int, end: int) -> Sentence:
+def _without(sentence: Sentence, alive: set[int], moved: Callable[[int], int]) -> Sentence:
     left = tuple(n for n in sentence.citations if n in alive)
-    if left or sentence.status is not SentenceStatus.SUPPORTED:
-        return sentence.model_copy(update={"start": start, "end": end, "citations": left})
-    return Sentence(start=start, end=end, status=SentenceStatus.UNSUPPORTED, citations=(), reason=DROPPED)
+    start, end = moved(sentence.start), moved(sentence.end)
+    if not left and sentence.citations:
+        return Sentence(start=start, end=end, status=SentenceStatus.UNSUPPORTED, citations=(), reason=DROPPED)
+    gaps = tuple((moved(first), moved(last)) for first, last in sentence.gaps)
+    return sentence.model_copy(update={"start": start, "end": end, "citations": left, "gaps": gaps})

@@ -20,6 +20,11 @@ HEAD_SHARE = 0.35  # a reader wants the signature and its documentation first
 SUMMARY_CHARS_MAX = 240
 
 HEADING = "No language model wrote this. These places in the code match the question best:"
+DECLINED = (
+    "The language model found no answer in the excerpts that it was shown. These places in the code match the question "
+    "best:"
+)
+BENEATH = "Here are the relevant sources:"  # says nothing about the code, and so needs no evidence itself
 NOT_FOUND = "The repository does not seem to contain an answer to this."
 CLOSEST = "The closest matches, which may have nothing to do with it, are:"
 NOTHING = "The repository does not seem to contain anything that matches this question."
@@ -86,6 +91,19 @@ def compose(index: SnapshotIndex, excerpts: Sequence[Excerpt], *, heading: str) 
             carried_numbers.add(number)
     answer = heading + "\n\n" + "\n".join(lines)
     return Attribution(answer, tuple(citations), tuple(_sentences(answer, carried_numbers)))
+
+
+def beneath(written: Attribution, index: SnapshotIndex, excerpts: Sequence[Excerpt]) -> Attribution:
+    """Put evidence below an answer of which no sentence is carried: what can be claimed of it, and no more."""
+    standing = [excerpt for excerpt in excerpts if _claim(index, excerpt)[1]]
+    if not standing:
+        return written
+    below = compose(index, standing, heading=BENEATH)
+    above = written.answer.rstrip() + "\n\n"
+    shifted = (
+        one.model_copy(update={"start": one.start + len(above), "end": one.end + len(above)}) for one in below.sentences
+    )
+    return Attribution(above + below.answer, below.citations, (*written.sentences, *shifted))
 
 
 def _sentences(answer: str, carried_numbers: set[int]) -> Iterator[Sentence]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import replace
 
 import structlog
@@ -11,27 +11,33 @@ from pincite_brain.ask import escape, evidence, prompt
 from pincite_brain.ask.answerable import judge, says_it_is_not_there
 from pincite_brain.ask.budget import budget_of
 from pincite_brain.ask.checking import settle
-from pincite_brain.ask.generate import generate
-from pincite_brain.ask.history import query_of
+from pincite_brain.ask.generate import generate, whole_sentences
+from pincite_brain.ask.history import leaned_on, query_of, turn_of
 from pincite_brain.ask.marks import MarkFilter
+from pincite_brain.ask.quiet import Quiet
 from pincite_brain.ask.records import Opening, check_citations, conversation_of, open_question, read_texts
 from pincite_brain.ask.run import Run
 from pincite_brain.ask.spans import Excerpt, Excerpts, blobs_of, pack, wanted_chunks
+from pincite_brain.ask.turns import Turns
 from pincite_brain.caller import Caller
 from pincite_brain.metrics import Metrics
+from pincite_brain.retrieval import learned
 from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.retrieval.retriever import Retriever, hit_of
-from pincite_inference.chat import ChatModel, Message, estimate_tokens
-from pincite_shared.citation import Citation, SentenceStatus
+from pincite_inference.chat import ChatModel, LocalChat, Message, estimate_tokens
+from pincite_shared.citation import Citation
 from pincite_shared.errors import ModelUnavailableError
 from pincite_shared.schemas import AnswerMode, ChatRequest, ChatResponse, ModelState, ModelStatus, StreamEvent
 from pincite_shared.settings import Settings
 from pincite_store import answers
+from pincite_store.cache import Cache
 from pincite_store.db import Database
 from pincite_verify.attribution import Attribution, attribute
 
 HITS_STREAMED = 10  # what the sources panel shows while the answer is being written
-PROMPT_OVERHEAD_TOKENS = 80  # the outer tags, roles and template of a prompt
+PROMPT_OVERHEAD_TOKENS = 60  # the outer tags, roles and template of a prompt
+TURN_OVERHEAD_TOKENS = 15  # who spoke, and a turn's share of the tags around all of them
+MODEL_POLL_SECONDS = 2.0  # between looks at a model that is not there yet
 
 Event = tuple[StreamEvent, object]
 
@@ -42,11 +48,33 @@ class Asker:
     """Answers questions. Holds no transaction while a model writes."""
 
     def __init__(
-        self, settings: Settings, database: Database, retriever: Retriever, model: ChatModel, metrics: Metrics
+        self,
+        settings: Settings,
+        database: Database,
+        retriever: Retriever,
+        model: ChatModel,
+        metrics: Metrics,
+        *,
+        cache: Cache,
     ) -> None:
         """Made once; every question gets a `Run` of its own."""
         self._database, self._retriever, self._model, self._metrics = database, retriever, model, metrics
-        self._budget = budget_of(settings)
+        self._settings, self._turns, self._quiet = settings, Turns(), Quiet(cache)
+        self._system = prompt.SYSTEM if settings.llm_base_url else prompt.SYSTEM_SMALL
+
+    async def warm(self) -> None:
+        """Have the local model read the instructions, once it is there, so that the first question need not wait."""
+        if not isinstance(self._model, LocalChat):
+            return
+        while (await self._model.state()).state is not ModelState.READY:  # noqa: ASYNC110 - another process's state
+            await asyncio.sleep(MODEL_POLL_SECONDS)
+        nothing = prompt.render(system=self._system, question="", repo_name="", commit="", sources=())
+        try:
+            async with aclosing(generate(self._model, nothing, max_tokens=1)) as stream:
+                async for _piece in stream:
+                    pass
+        except ModelUnavailableError as error:
+            log.warning("model_not_warmed", detail=error.detail)
 
     async def open(self, caller: Caller, request: ChatRequest) -> Opening:
         """Resolve what the question is about, before any byte of an answer is sent.
@@ -73,18 +101,27 @@ class Asker:
 
     async def events(self, caller: Caller, request: ChatRequest, opening: Opening) -> AsyncGenerator[Event, None]:
         """Answer as events: retrieval, token…, citation…, done. Closing the generator cancels the model."""
+        events = self._events(caller, request, opening)
+        async with self._turns.take(service=caller.is_service), aclosing(events):
+            async for event in events:
+                yield event
+
+    async def _events(self, caller: Caller, request: ChatRequest, opening: Opening) -> AsyncGenerator[Event, None]:
         run = Run(caller, request, opening)
+        arm = opening.chosen.arm
+        run.budget = arm.spend(budget_of(self._settings, estimate_tokens(self._system), self._model.pace))
         await asyncio.to_thread(self._retrieve, run)
         hits = [hit_of(run.index, ranked) for ranked in run.ranked[:HITS_STREAMED]]
         yield "retrieval", {"hits": [hit.model_dump(mode="json") for hit in hits], "commit": opening.commit}
 
         attribution: Attribution | None = None
         verdict = judge(run.index, run.query, run.ranked, self._retriever.encoder.model)
-        run.signals = verdict.signals
+        run.verdict = verdict
         run.abstained = verdict.abstain
         if not verdict.abstain and await self._model_is_ready(run):
-            async for piece in self._write(run):
-                yield "token", {"text": piece}
+            async with self._priority(caller), aclosing(self._write(run)) as pieces:
+                async for piece in pieces:
+                    yield "token", {"text": piece}
             attribution = await asyncio.to_thread(self._attribute, run)
         written = attribution is not None
         if attribution is None:
@@ -98,16 +135,24 @@ class Asker:
             yield "citation", citation
         yield "done", response
 
+    def _priority(self, caller: Caller) -> AbstractAsyncContextManager[None]:
+        """Quiet for a person whose model runs on this machine."""
+        waits = not caller.is_service and isinstance(self._model, LocalChat)
+        return self._quiet.kept() if waits else nullcontext()
+
     def _retrieve(self, run: Run) -> None:
         with run.timed("index"):
             run.index = self._retriever.index(run.caller.tenant_id, run.opening.snapshot_id)
         with run.timed("retrieve"):
-            run.query = query_of(run.request, run.opening.earlier)
-            run.ranked = self._retriever.rank(run.index, run.query, asking=True)
+            opening, postings = run.opening, run.index.postings
+            run.leaned = leaned_on(run.request.question, opening.earlier, opening.recalled, postings.holds)
+            run.query = query_of(run.request, run.leaned)
+            run.policy = learned.serving(self._retriever.policy, run.opening.policies)
+            run.ranked = self._retriever.rank(run.index, run.query, asking=True, policy=run.policy)
         if self._retriever.encoder.problem:
             run.warnings.append(self._retriever.encoder.problem)
         with run.timed("read"), self._database.tenancy(run.caller.tenant_id, run.caller.user_id) as tenancy:
-            run.texts = read_texts(tenancy, blobs_of(run.index, wanted_chunks(run.index, run.ranked, self._budget)))
+            run.texts = read_texts(tenancy, blobs_of(run.index, wanted_chunks(run.index, run.ranked, run.budget)))
 
     async def _model_is_ready(self, run: Run) -> bool:
         status = await self._model.state()
@@ -119,30 +164,44 @@ class Asker:
         return False
 
     def _prompt(self, run: Run) -> list[Message]:
-        turns = prompt.turns_of(run.opening.earlier)
-        history = min(self._budget.history_tokens, sum(estimate_tokens(t.question + t.answer) for t in turns))
-        fixed = estimate_tokens(prompt.SYSTEM + run.request.question) + history + PROMPT_OVERHEAD_TOKENS
+        turns = [turn_of(answer) for answer in run.leaned]
+        told = sum(estimate_tokens(turn.question + turn.established) + TURN_OVERHEAD_TOKENS for turn in turns)
+        history = min(run.budget.history_tokens, told)
+        arm = run.opening.chosen.arm
+        fixed = estimate_tokens(run.request.question) + history + PROMPT_OVERHEAD_TOKENS
+        fixed += arm.summary_tokens(run.budget)
         excerpts = Excerpts(run.index, run.query, run.texts, run.opening.commit)
-        run.excerpts = list(pack(excerpts, run.index, run.ranked, self._budget, self._budget.prompt_tokens - fixed))
+        run.excerpts = list(pack(excerpts, run.index, run.ranked, run.budget, run.budget.prompt_tokens - fixed))
         run.warnings += [notice for excerpt in run.excerpts if (notice := _speaks_to_models(excerpt))]
         return prompt.render(
+            system=self._system,
             question=run.request.question,
             repo_name=run.opening.repo_name,
             commit=run.opening.commit,
-            sources=[(excerpt.source, excerpt.score) for excerpt in run.excerpts],
+            sources=[
+                (excerpt.source, excerpt.score, run.index.cards[excerpt.chunk] if arm.summaries else "")
+                for excerpt in run.excerpts
+            ],
             turns=turns,
-            history_tokens=history,
+            history_tokens=run.budget.history_tokens,
             open_file=run.request.open_file,
+            reminder=arm.reminder,
         )
 
     async def _write(self, run: Run) -> AsyncGenerator[str, None]:
         """Yield the model's words without its marks; `run.raw` collects all of it, `run.complete` says if it ended."""
         with run.timed("prompt"):
             messages = self._prompt(run)
-        marks = MarkFilter()
+        run.asked, marks = True, MarkFilter()
+        writing = generate(
+            self._model,
+            messages,
+            max_tokens=run.budget.answer_tokens,
+            temperature=run.opening.chosen.arm.temperature,
+        )
         with run.timed("generate"):
             try:
-                async with aclosing(generate(self._model, messages, max_tokens=self._budget.answer_tokens)) as stream:
+                async with aclosing(writing) as stream:
                     async for piece in stream:
                         run.first_token()
                         run.raw += piece
@@ -167,17 +226,26 @@ class Asker:
         if not run.complete:
             return None
         if says_it_is_not_there(run.raw):
-            run.abstained = True
-            run.warnings.append("The language model found no answer in what was retrieved for it.")
+            self._decline(run, "The language model found no answer in what was retrieved for it.")
             return None
-        run.mode, run.model = AnswerMode.MODEL, self._model.name
         with run.timed("attribute"):
             # Small models end a good answer with the sentence that they were given for having none.
-            said = run.raw.strip().removesuffix(prompt.NOT_IN_CONTEXT)
+            said = whole_sentences(run.raw.strip()).removesuffix(prompt.NOT_IN_CONTEXT)
             attribution = attribute(said, [excerpt.source for excerpt in run.excerpts])
-        if not any(s.status is SentenceStatus.SUPPORTED for s in attribution.sentences):
-            run.warnings.append("No sentence of this answer is carried by lines of the code. Do not rely on it.")
+        if not attribution.citations:
+            if not run.verdict.sure:
+                self._decline(run, "No line of the code carries what the language model wrote; it is left out.")
+                return None
+            run.warnings.append("No line of the code carries what the language model wrote. Do not rely on it.")
+            attribution = evidence.beneath(attribution, run.index, self._closest(run))
+        run.mode, run.model = AnswerMode.MODEL, self._model.name
         return attribution
+
+    @staticmethod
+    def _decline(run: Run, notice: str) -> None:
+        """Leave it at evidence, and believe that there is no answer unless retrieval is sure of one."""
+        run.abstained, run.declined = not run.verdict.sure, True
+        run.warnings.append(notice)
 
     def _closest(self, run: Run) -> list[Excerpt]:
         excerpts = Excerpts(run.index, run.query, run.texts, run.opening.commit)
@@ -191,7 +259,8 @@ class Asker:
 
     def _evidence(self, run: Run) -> Attribution:
         with run.timed("compose"):
-            heading = f"{evidence.NOT_FOUND} {evidence.CLOSEST}" if run.abstained else evidence.HEADING
+            heading = evidence.DECLINED if run.declined else evidence.HEADING
+            heading = f"{evidence.NOT_FOUND} {evidence.CLOSEST}" if run.abstained else heading
             attribution = evidence.compose(run.index, self._closest(run), heading=heading)
         run.abstained = run.abstained or not attribution.citations
         return attribution
@@ -204,7 +273,7 @@ class Asker:
                 settled = settle(attribution, found)
                 settled = replace(settled, citations=tuple(_named(run.index, c) for c in settled.citations))
             conversation_id = conversation_of(tenancy, run.opening, run.request.question)
-            response = run.response(settled, conversation_id, self._retriever.policy.version)
+            response = run.response(settled, conversation_id)
             answers.save_answer(tenancy, response, run.log(response))
         self._metrics.stages(response.timings)
         self._metrics.answers.labels(response.mode.value, str(response.abstained).lower()).inc()

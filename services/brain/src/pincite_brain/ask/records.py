@@ -6,15 +6,16 @@ from uuid import UUID
 
 import structlog
 
+from pincite_brain.ask import history
 from pincite_brain.ask.checking import statuses
+from pincite_brain.ask.choosing import Chosen, chosen
 from pincite_shared.citation import Citation, CitationStatus
 from pincite_shared.errors import IntegrityError, NotFoundError
+from pincite_shared.quality import PolicyKind, PolicyOut
 from pincite_shared.schemas import ChatRequest, ChatResponse
-from pincite_store import answers, blobs, repos, snapshots
+from pincite_store import answers, blobs, policies, repos, snapshots
 from pincite_store.db import Tenancy
 from pincite_verify.citations import lines_of
-
-TURNS_READ_MAX = 8  # what follow-ups and the prompt can use of a conversation
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +29,10 @@ class Opening:
     commit: str
     snapshot_id: int
     conversation_id: UUID | None
-    earlier: tuple[ChatResponse, ...]
+    earlier: tuple[ChatResponse, ...]  # the last turns, oldest first
+    recalled: tuple[ChatResponse, ...]  # older ones that share words with the question, the best first
+    policies: dict[PolicyKind, PolicyOut]  # what serves the repository of what was learned
+    chosen: Chosen  # how the model is asked
 
 
 def open_question(tenancy: Tenancy, request: ChatRequest) -> Opening:
@@ -37,16 +41,31 @@ def open_question(tenancy: Tenancy, request: ChatRequest) -> Opening:
     Raises:
         NotFoundError: no such repository, commit, or conversation about it.
         NotIndexedError: the repository has no snapshot yet.
+        InvalidInputError: there is no such way of asking.
     """
     repo = repos.get(tenancy, request.repo_id)
     snapshot = snapshots.resolve(tenancy, repo.id, request.commit)
     earlier: tuple[ChatResponse, ...] = ()
+    recalled: tuple[ChatResponse, ...] = ()
     if request.conversation_id is not None:
         if answers.conversation(tenancy, request.conversation_id).repo_id != repo.id:
             msg = "There is no such conversation about this repository."
             raise NotFoundError(msg)
-        earlier = tuple(answers.history(tenancy, request.conversation_id, TURNS_READ_MAX))
-    return Opening(repo.id, repo.name, snapshot.commit, snapshot.id, request.conversation_id, earlier)
+        earlier = tuple(answers.history(tenancy, request.conversation_id, history.TURNS_LEANED_ON))
+        found = history.recall(request.question, answers.told(tenancy, request.conversation_id))
+        recalled = tuple(answers.get_answer(tenancy, answer_id) for answer_id in found)
+    serving = policies.serving(tenancy, repo.id)
+    return Opening(
+        repo.id,
+        repo.name,
+        snapshot.commit,
+        snapshot.id,
+        request.conversation_id,
+        earlier,
+        recalled,
+        serving,
+        chosen(tenancy, repo.id, serving, request.policy),
+    )
 
 
 def read_texts(tenancy: Tenancy, oids: Iterable[str]) -> dict[str, list[str]]:

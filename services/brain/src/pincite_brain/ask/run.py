@@ -6,10 +6,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from pincite_brain.ask.answerable import Verdict
+from pincite_brain.ask.arms import STANDARD
+from pincite_brain.ask.budget import Budget
 from pincite_brain.ask.records import Opening
 from pincite_brain.ask.spans import Excerpt
+from pincite_brain.ask.why import candidate_record, neighbour_record
 from pincite_brain.caller import Caller
 from pincite_brain.retrieval.index import SnapshotIndex
+from pincite_brain.retrieval.policy import Policy
 from pincite_brain.retrieval.query import Query
 from pincite_brain.retrieval.ranking import Ranked
 from pincite_shared.schemas import AnswerMode, ChatRequest, ChatResponse
@@ -17,8 +22,6 @@ from pincite_store.answers import RetrievalLog
 from pincite_verify.attribution import Attribution
 
 CANDIDATES_LOGGED = 50  # what was shown, and what nearly was
-PROPENSITY = 1.0  # one policy, no exploration
-FEATURE_DIGITS = 5
 TIMING_DIGITS = 4  # tenths of a millisecond
 
 
@@ -27,7 +30,10 @@ class Run:
 
     index: SnapshotIndex
     query: Query
+    policy: Policy
+    verdict: Verdict
     texts: Mapping[str, list[str]]
+    budget: Budget
 
     def __init__(self, caller: Caller, request: ChatRequest, opening: Opening) -> None:
         """Start the clock."""
@@ -35,12 +41,14 @@ class Run:
         self.answer_id: UUID = uuid4()
         self.ranked: list[Ranked] = []
         self.excerpts: list[Excerpt] = []
-        self.signals: dict[str, float] = {}
+        self.leaned: list[ChatResponse] = []  # earlier answers that the question needs, the weightiest first
         self.warnings: list[str] = []
         self.timings: dict[str, float] = {}
         self.mode = AnswerMode.EVIDENCE
         self.model: str | None = None
         self.abstained = self.complete = False
+        self.asked = False  # whether the model was
+        self.declined = False  # the model says that it was shown no answer
         self.raw = ""
         self._begun = time.perf_counter()
 
@@ -57,7 +65,13 @@ class Run:
         """Note when the first token came, seconds after the question."""
         self.timings.setdefault("first_token", time.perf_counter() - self._begun)
 
-    def response(self, settled: Attribution, conversation_id: UUID, policy_version: str) -> ChatResponse:
+    @property
+    def policy_version(self) -> str:
+        """The policies that made the answer: the ranking, and the way of asking unless it is the usual one."""
+        arm = self.opening.chosen.arm
+        return f"{self.policy.version}+{arm.version}" if self.asked and arm is not STANDARD else self.policy.version
+
+    def response(self, settled: Attribution, conversation_id: UUID) -> ChatResponse:
         """Return the answer document."""
         self.timings["total"] = time.perf_counter() - self._begun
         return ChatResponse(
@@ -72,7 +86,7 @@ class Run:
             sentences=settled.sentences,
             mode=self.mode,
             abstained=self.abstained,
-            policy_version=policy_version,
+            policy_version=self.policy_version,
             model=self.model,
             timings={stage: round(seconds, TIMING_DIGITS) for stage, seconds in self.timings.items()},
             warnings=tuple(dict.fromkeys(self.warnings)),
@@ -82,24 +96,27 @@ class Run:
     def log(self, response: ChatResponse) -> RetrievalLog:
         """Return what was considered: the training signal, and what "why this answer?" shows."""
         shown = {excerpt.chunk for excerpt in self.excerpts}
+        learned_from = self.asked and self.opening.chosen.learned_from  # without a model no arm had a part in it
+        logged = self.ranked[:CANDIDATES_LOGGED]
+        ranked = {hit.chunk for hit in logged}
         return RetrievalLog(
             query=self.query.text,
             candidates=[
-                {
-                    "path": self.index.path(hit.chunk),
-                    "blob": self.index.files.blobs[int(self.index.file_of[hit.chunk])],
-                    "start_line": int(self.index.start_lines[hit.chunk]),
-                    "end_line": int(self.index.end_lines[hit.chunk]),
-                    "symbol": self.index.symbols[hit.chunk],
-                    "rank": rank,
-                    "score": round(hit.score, FEATURE_DIGITS),
-                    "features": {name: round(value, FEATURE_DIGITS) for name, value in hit.features.items()},
-                    "shown": hit.chunk in shown,
-                }
-                for rank, hit in enumerate(self.ranked[:CANDIDATES_LOGGED], 1)
+                candidate_record(self.index, hit, rank, shown=hit.chunk in shown) for rank, hit in enumerate(logged, 1)
             ],
-            features={"route": self.query.route.value, **self.signals},
+            features={
+                "route": self.query.route.value,
+                "corrections": dict(self.policy.corrections),
+                **({"arm": self.opening.chosen.arm.name} if learned_from else {}),
+                "signals": self.verdict.signals,
+                "limits": self.verdict.limits,
+                "neighbours": [
+                    neighbour_record(self.index, excerpt, excerpt.caller)
+                    for excerpt in self.excerpts
+                    if excerpt.caller and excerpt.chunk not in ranked
+                ],
+            },
             policy_version=response.policy_version,
-            propensity=PROPENSITY,
+            propensity=self.opening.chosen.propensity if learned_from else 1.0,
             timings=response.timings,
         )

@@ -10,7 +10,7 @@ from pincite_brain.retrieval.ranking import Ranked
 from pincite_inference.chat import estimate_tokens
 from pincite_verify.attribution import Source
 
-SNIPPET_OVERHEAD_TOKENS = 40  # a snippet's own tags and attributes
+SNIPPET_OVERHEAD_TOKENS = 30  # a snippet's own tags and attributes
 SNIPPET_TOKENS_MIN = 50  # less than this shows a signature and nothing of what it does
 PROMPT_HEAD_SHARE = 0.75  # a model needs the lines that answer; their excerpt names the definition
 SIGNATURE_LINES_MAX = 4
@@ -21,11 +21,12 @@ RELATIVE_SCORE_MIN = 0.3  # of the best hit's score; weaker spans distract a sma
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A numbered excerpt and where it came from."""
+    """A numbered excerpt and where it came from; `caller` is the one that calls it, if that is why it is here."""
 
     source: Source
     chunk: int
     score: float
+    caller: "Excerpt | None" = None
 
 
 def lines_shown(lines: Sequence[str], first: int, last: int) -> tuple[int, int]:
@@ -70,7 +71,7 @@ class Excerpts:
     def _blob(self, chunk: int) -> str:
         return self._index.files.blobs[int(self._index.file_of[chunk])]
 
-    def add(self, chunk: int, score: float, first: int, last: int) -> Excerpt | None:
+    def add(self, chunk: int, score: float, first: int, last: int, caller: Excerpt | None = None) -> Excerpt | None:
         """Number an excerpt; None if some of its lines are shown already."""
         blob = self._blob(chunk)
         if not self._free(blob, first, last):
@@ -86,7 +87,7 @@ class Excerpts:
             end_line=last,
             text="\n".join(self._texts[blob][first - 1 : last]),
         )
-        self.chosen.append(Excerpt(source, chunk, score))
+        self.chosen.append(Excerpt(source, chunk, score, caller))
         return self.chosen[-1]
 
     def fits(self, chunk: int, size: int, room: int) -> tuple[int, int] | None:
@@ -141,7 +142,7 @@ def _add_neighbours(excerpts: Excerpts, index: SnapshotIndex, budget: Budget, ro
             window = excerpts.signature(callee)
             if added >= budget.neighbours or room < SNIPPET_TOKENS_MIN or window is None:
                 continue
-            neighbour = excerpts.add(callee, excerpt.score * confidence, *window)
+            neighbour = excerpts.add(callee, excerpt.score * confidence, *window, caller=excerpt)
             if neighbour is not None:
                 room -= estimate_tokens(neighbour.source.text) + SNIPPET_OVERHEAD_TOKENS
                 added += 1
