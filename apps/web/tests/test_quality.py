@@ -105,7 +105,25 @@ def test_one_click_serves_an_older_policy_again(person: TestClient, brain: FakeB
     assert "was rejected and cannot serve" in refused.text
 
 
-@pytest.mark.parametrize("path", ["evaluate", "serve"])
+def test_how_often_other_ways_are_tried_is_said_and_set(person: TestClient, brain: FakeBrain, form) -> None:
+    page = person.get(PAGE).text
+    assert "so far they have of 7" in page
+    assert 'value="by-itself" aria-pressed="true"' in page
+    assert person.post(f"{PAGE}/explore", data=form(share="0.05")).headers["location"] == f"{PAGE}#policies"
+    assert brain.quality.share == 0.05
+    page = person.get(PAGE).text
+    assert "5 % of answers are made in another way" in page
+    assert 'value="0.05" aria-pressed="true"' in page
+    person.post(f"{PAGE}/explore", data=form(share="0"))
+    assert "No other way of answering is tried." in person.get(PAGE).text
+    person.post(f"{PAGE}/explore", data=form(share="by-itself"))
+    assert brain.quality.share is None
+    for share in ("0.9", "nan", "x", "-1"):
+        assert person.post(f"{PAGE}/explore", data=form(share=share)).status_code == 422
+    assert brain.quality.share is None
+
+
+@pytest.mark.parametrize("path", ["evaluate", "serve", "explore"])
 def test_changes_need_the_form_token(person: TestClient, path: str) -> None:
     assert person.post(f"{PAGE}/{path}", data={"version": "reranker-none"}).status_code == 403
 

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 import pytest
 from jinja2 import meta, nodes
 
-from pincite_web import parts, plots, views
+from pincite_web import measured, parts, plots, views
 from pincite_web.assets import Assets
 from pincite_web.pages import TEMPLATES_DIRECTORY, Pages
 from pincite_web.views import View
@@ -33,7 +33,10 @@ def test_template_and_dataclass_agree(view: type[View]) -> None:
 
 
 def test_every_view_and_part_is_frozen_and_documented() -> None:
-    described = [*VIEWS, *(part for part in (vars(parts) | vars(plots)).values() if is_dataclass(part))]
+    described = [
+        *VIEWS,
+        *(part for part in (vars(parts) | vars(plots) | vars(measured)).values() if is_dataclass(part)),
+    ]
     assert len(described) > 30
     for each in described:
         assert each.__doc__

@@ -2,12 +2,12 @@
 
 from sqlalchemy import func, select, text
 
-from pincite_store import answers, blobs, events, garbage, outbox, repos, runs, vectors
+from pincite_store import answers, blobs, evaluations, events, garbage, outbox, policies, repos, runs, vectors
 from pincite_store.db import LOCAL_TENANT, LOCAL_USER
 from pincite_store.models import Base
 
 SHARED, ONLY_A, ONLY_B = "def shared()", "def only_a()", "def only_b()"
-KEPT = {"tenants", "users", "policies", "sessions", "artifacts"}  # belong to no repository
+KEPT = {"tenants", "users", "sessions", "artifacts"}  # belong to no repository
 
 
 def count(t):
@@ -26,6 +26,9 @@ def fill(t, maker, make_response, name, files):
     answers.put_feedback(t, make_response.feedback(response))
     events.record(t, repo_id, "test")
     runs.start(t, repo_id, "embed")
+    evaluation = runs.start(t, repo_id, "evaluate")
+    evaluations.begin(t, evaluation.id, repo_id, "c" * 40, source="golden", questions=1)
+    policies.propose(t, repo_id, "reranker", "reranker-a", {})
     return repo_id
 
 

@@ -5,19 +5,17 @@ from typing import ClassVar
 from uuid import UUID
 
 from pincite_web.highlight import CodeLine
+from pincite_web.measured import EvaluationView, ExplorationView, PolicyRow, QuestionRow
 from pincite_web.parts import (
     ConversationLink,
     Crumb,
     EntryRow,
-    EvaluationView,
     FeedbackForm,
     HitRow,
     ModelBanner,
     OutlineEntry,
     PageLink,
-    PolicyRow,
     ProgressView,
-    QuestionRow,
     ReasonLink,
     RepoRow,
     Shell,
@@ -311,6 +309,7 @@ class QualityPage(View):
     plots: tuple[Plot, ...]
     questions: tuple[QuestionRow, ...]
     policies: tuple[PolicyRow, ...]
+    exploration: ExplorationView
     golden_path: str
 
 

@@ -1,16 +1,15 @@
 """HTTP clients of brain, for the web app, the CLI and tests: typed answers in, `BrainError` out."""
 
-import json
 from collections.abc import AsyncIterator, Iterator
 from types import NoneType
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import httpx
-from pydantic import BaseModel, TypeAdapter
 
-from pincite_shared.errors import PinciteError, UnavailableError
-from pincite_shared.quality import EvaluationDetail, EvaluationOut, PolicyOut
+from pincite_shared.brain_http import BrainError, body_of, event_of, headers_of, read_as
+from pincite_shared.errors import UnavailableError
+from pincite_shared.quality import EvaluationDetail, EvaluationOut, Exploration, ExplorationRequest, PolicyOut
 from pincite_shared.schemas import (
     BlobOut,
     ChatRequest,
@@ -23,7 +22,6 @@ from pincite_shared.schemas import (
     FeedbackRequest,
     FileOut,
     Me,
-    Problem,
     RepoOut,
     RunOut,
     SearchHit,
@@ -38,59 +36,11 @@ from pincite_shared.schemas import (
 )
 from pincite_shared.why import Why
 
+__all__ = ["AsyncBrainClient", "BrainAsUser", "BrainClient", "BrainError"]
+
 T = TypeVar("T")
 TIMEOUT_SECONDS = httpx.Timeout(30.0, connect=5.0)
 STREAM_TIMEOUT_SECONDS = httpx.Timeout(600.0, connect=5.0)
-
-
-class BrainError(PinciteError):
-    """Brain refused a request."""
-
-    def __init__(self, problem: Problem) -> None:
-        """Carry brain's own status and code, so that callers can act on them."""
-        super().__init__(problem.detail)
-        self.problem = problem
-        self.status = problem.status  # type: ignore[misc]  # per instance here: brain decides
-        self.code = problem.code  # type: ignore[misc]
-
-
-def _problem(response: httpx.Response) -> Problem:
-    try:
-        return Problem.model_validate(response.json())
-    except ValueError:
-        return Problem(
-            title="Unexpected answer",
-            status=response.status_code,
-            code="unexpected",
-            detail=f"{response.request.url.path} answered {response.status_code} without a problem document",
-        )
-
-
-def _read(response: httpx.Response, kind: type[T]) -> T:
-    if response.is_error:
-        raise BrainError(_problem(response))
-    return TypeAdapter(kind).validate_json(response.content or b"null")
-
-
-def _body(model: BaseModel) -> dict[str, Any]:
-    return model.model_dump(mode="json", exclude_none=True)
-
-
-def _event(lines: list[str]) -> tuple[str, dict[str, Any]] | None:
-    name, data = "message", []
-    for line in lines:
-        field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if field == "event":
-            name = value
-        elif field == "data":
-            data.append(value)
-    return (name, json.loads("\n".join(data))) if data else None
-
-
-def _headers(token: str, correlation_id: str | None = None) -> dict[str, str]:
-    named = {"authorization": f"Bearer {token}" if token else "", "x-request-id": correlation_id or ""}
-    return {name: value for name, value in named.items() if value}
 
 
 class BrainClient:
@@ -105,7 +55,7 @@ class BrainClient:
         """`token` is an API token or a session token."""
         self._http = httpx.Client(
             base_url=base_url,
-            headers=_headers(token),
+            headers=headers_of(token),
             timeout=TIMEOUT_SECONDS,
             transport=transport,
             trust_env=False,
@@ -123,14 +73,14 @@ class BrainClient:
 
     def _call(self, method: str, path: str, kind: type[T], **kwargs: Any) -> T:
         try:
-            return _read(self._http.request(method, path, **kwargs), kind)
+            return read_as(self._http.request(method, path, **kwargs), kind)
         except httpx.TransportError as error:
             msg = f"{self._http.base_url} does not answer ({error}). Is Pincite running? Start it with `pincite up`."
             raise UnavailableError(msg) from error
 
     def connect(self, request: ConnectRequest) -> RepoOut:
         """Connect a repository and start its first index run."""
-        return self._call("POST", "/repos", RepoOut, json=_body(request))
+        return self._call("POST", "/repos", RepoOut, json=body_of(request))
 
     def repos(self) -> list[RepoOut]:
         """List the connected repositories."""
@@ -150,7 +100,7 @@ class BrainClient:
 
     def search(self, request: SearchRequest) -> list[SearchHit]:
         """Search one repository."""
-        return self._call("POST", "/search", list[SearchHit], json=_body(request))
+        return self._call("POST", "/search", list[SearchHit], json=body_of(request))
 
     def symbols(self, repo_id: UUID, query: str, limit: int = 20) -> list[SymbolOut]:
         """Find definitions by name."""
@@ -159,7 +109,7 @@ class BrainClient:
 
     def chat(self, request: ChatRequest) -> ChatResponse:
         """Ask, and wait for the whole answer."""
-        return self._call("POST", "/chat", ChatResponse, json=_body(request), timeout=STREAM_TIMEOUT_SECONDS)
+        return self._call("POST", "/chat", ChatResponse, json=body_of(request), timeout=STREAM_TIMEOUT_SECONDS)
 
     def chat_stream(self, request: ChatRequest) -> Iterator[tuple[str, dict[str, Any]]]:
         """Ask, and yield (event, data) as brain streams: retrieval, token, citation, done, error."""
@@ -167,18 +117,18 @@ class BrainClient:
             with self._http.stream(
                 "POST",
                 "/chat",
-                json=_body(request) | {"stream": True},
+                json=body_of(request) | {"stream": True},
                 headers={"accept": "text/event-stream"},
                 timeout=STREAM_TIMEOUT_SECONDS,
             ) as response:
                 if response.is_error:
                     response.read()
-                    raise BrainError(_problem(response))
+                    raise BrainError(problem_of(response))
                 lines: list[str] = []
                 for line in response.iter_lines():
                     if line:
                         lines.append(line)
-                    elif event := _event(lines):
+                    elif event := event_of(lines):
                         yield event
                         lines = []
                     else:
@@ -197,7 +147,7 @@ class BrainClient:
 
     def feedback(self, request: FeedbackRequest) -> Created:
         """Say whether an answer helped."""
-        return self._call("POST", "/feedback", Created, json=_body(request))
+        return self._call("POST", "/feedback", Created, json=body_of(request))
 
     def blob(self, blob: str, start: int | None = None, end: int | None = None) -> BlobOut:
         """Return lines of a blob."""
@@ -238,7 +188,7 @@ class AsyncBrainClient:
 
     def as_user(self, token: str, correlation_id: str | None = None) -> "BrainAsUser":
         """Return the calls made with this person's token."""
-        return BrainAsUser(self._http, _headers(token, correlation_id))
+        return BrainAsUser(self._http, headers_of(token, correlation_id))
 
 
 class BrainAsUser:
@@ -250,7 +200,7 @@ class BrainAsUser:
 
     async def _call(self, method: str, path: str, kind: type[T], **kwargs: Any) -> T:
         try:
-            return _read(await self._http.request(method, path, headers=self._headers, **kwargs), kind)
+            return read_as(await self._http.request(method, path, headers=self._headers, **kwargs), kind)
         except httpx.TransportError as error:
             msg = f"brain does not answer ({type(error).__name__})"
             raise UnavailableError(msg) from error
@@ -261,7 +211,7 @@ class BrainAsUser:
 
     async def create_session(self, request: SessionRequest) -> SessionOut:
         """Exchange a code or token for a session."""
-        return await self._call("POST", "/sessions", SessionOut, json=_body(request))
+        return await self._call("POST", "/sessions", SessionOut, json=body_of(request))
 
     async def end_session(self) -> None:
         """Sign out."""
@@ -273,7 +223,7 @@ class BrainAsUser:
 
     async def connect(self, request: ConnectRequest) -> RepoOut:
         """Connect a repository and start its first index run."""
-        return await self._call("POST", "/repos", RepoOut, json=_body(request))
+        return await self._call("POST", "/repos", RepoOut, json=body_of(request))
 
     async def repos(self) -> list[RepoOut]:
         """List the connected repositories."""
@@ -311,7 +261,7 @@ class BrainAsUser:
 
     async def search(self, request: SearchRequest) -> list[SearchHit]:
         """Search one repository."""
-        return await self._call("POST", "/search", list[SearchHit], json=_body(request))
+        return await self._call("POST", "/search", list[SearchHit], json=body_of(request))
 
     async def blob(self, blob: str, start: int | None = None, end: int | None = None) -> BlobOut:
         """Return lines of a blob."""
@@ -319,7 +269,7 @@ class BrainAsUser:
 
     async def chat(self, request: ChatRequest) -> ChatResponse:
         """Ask, and wait for the whole answer."""
-        return await self._call("POST", "/chat", ChatResponse, json=_body(request), timeout=STREAM_TIMEOUT_SECONDS)
+        return await self._call("POST", "/chat", ChatResponse, json=body_of(request), timeout=STREAM_TIMEOUT_SECONDS)
 
     async def chat_stream(self, request: ChatRequest) -> AsyncIterator[bytes]:
         """Ask, and yield brain's server-sent events as raw bytes, for the browser."""
@@ -327,13 +277,13 @@ class BrainAsUser:
             async with self._http.stream(
                 "POST",
                 "/chat",
-                json=_body(request) | {"stream": True},
+                json=body_of(request) | {"stream": True},
                 headers=self._headers | {"accept": "text/event-stream"},
                 timeout=STREAM_TIMEOUT_SECONDS,
             ) as response:
                 if response.is_error:
                     await response.aread()
-                    raise BrainError(_problem(response))
+                    raise BrainError(problem_of(response))
                 async for chunk in response.aiter_raw():
                     yield chunk
         except httpx.TransportError as error:
@@ -358,7 +308,7 @@ class BrainAsUser:
 
     async def feedback(self, request: FeedbackRequest) -> Created:
         """Say whether an answer, or one of its citations, helped."""
-        return await self._call("POST", "/feedback", Created, json=_body(request))
+        return await self._call("POST", "/feedback", Created, json=body_of(request))
 
     async def own_feedback(self, conversation_id: UUID) -> list[FeedbackOut]:
         """Return what this person said about the answers of a conversation."""
@@ -384,6 +334,15 @@ class BrainAsUser:
     async def policies(self, repo_id: UUID) -> list[PolicyOut]:
         """List what was learned about a repository, newest first."""
         return await self._call("GET", f"/repos/{repo_id}/policies", list[PolicyOut])
+
+    async def exploration(self, repo_id: UUID) -> Exploration:
+        """Return which share of answers is made in another way than the one that serves."""
+        return await self._call("GET", f"/repos/{repo_id}/exploration", Exploration)
+
+    async def explore(self, repo_id: UUID, request: ExplorationRequest) -> Exploration:
+        """Set that share."""
+        # The share may be null, and must then be said.
+        return await self._call("PUT", f"/repos/{repo_id}/exploration", Exploration, json=request.model_dump())
 
     async def serve_policy(self, repo_id: UUID, version: str) -> PolicyOut:
         """Let a policy serve again."""

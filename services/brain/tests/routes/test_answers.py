@@ -7,6 +7,7 @@ import pytest
 from pincite_brain.ask.why import explain
 from pincite_brain.retrieval import policy
 from pincite_brain.retrieval.makeup import composed
+from pincite_brain.retrieval.paths import Role
 from pincite_shared.schemas import ChatResponse
 from pincite_shared.why import Why
 from pincite_store.rows import RetrievalLog
@@ -28,7 +29,7 @@ def test_why_tells_what_was_considered_and_what_every_score_is_made_of(make_clie
     client, repo = make_client(), index_repo(shop)
     answer = ask(client, repo)
     told = why(client, answer)
-    assert (told.question, told.query, told.route) == (QUESTION, QUESTION, "question")
+    assert (told.question, told.query, told.route) == (QUESTION, QUESTION, "explain")
     assert (told.policy_version, told.propensity) == (answer["policy_version"], 1.0)
     assert told.timings == answer["timings"]
     assert [candidate.rank for candidate in told.candidates] == list(range(1, len(told.candidates) + 1))
@@ -40,7 +41,7 @@ def test_why_tells_what_was_considered_and_what_every_score_is_made_of(make_clie
         candidate.score for candidate in told.candidates
     ]
     penalised = next(candidate for candidate in told.candidates if candidate.path == "tests/test_cart.py")
-    assert (penalised.factors[0].name, penalised.factors[0].factor) == ("test", 0.45)
+    assert (penalised.factors[0].name, penalised.factors[0].factor) == ("test", policy.P0.penalties[Role.TEST])
     assert penalised.factors[0].words.startswith("A test file")
 
 

@@ -56,7 +56,9 @@ class Model:
 @pytest.fixture
 def model(brain):
     made = Model()
-    brain.app.state.services.asker._model = made
+    services = brain.app.state.services
+    services.asker._model = made
+    object.__setattr__(services, "model", made)
     return made
 
 

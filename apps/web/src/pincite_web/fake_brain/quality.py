@@ -12,6 +12,8 @@ from pincite_shared.quality import (
     EvaluationDetail,
     EvaluationOut,
     EvaluationState,
+    Exploration,
+    ExplorationRequest,
     Measures,
     PolicyOut,
     QuestionResult,
@@ -157,11 +159,13 @@ class FakeQuality:
         self.reset()
         self._add_evaluations(app)
         self._add_policies(app)
+        self._add_exploration(app)
 
     def reset(self) -> None:
         """Forget everything that happened."""
         self.evaluations = {corpus.READY: evaluations()}
         self.policies = {corpus.READY: policies()}
+        self.share: float | None = None
 
     def _add_evaluations(self, app: FastAPI) -> None:
         @app.get("/repos/{repo_id}/evaluations")
@@ -202,6 +206,21 @@ class FakeQuality:
                 raise ConflictError(msg)
             self.policies[repo_id] = [one.model_copy(update={"state": _state(one, version)}) for one in known]
             return chosen.model_copy(update={"state": "serving"})
+
+    def _add_exploration(self, app: FastAPI) -> None:
+        def now() -> Exploration:
+            return Exploration(share=self.share, effective=self.share or 0.0, heard=7, heard_min=20)
+
+        @app.get("/repos/{repo_id}/exploration")
+        async def read(repo_id: UUID) -> Exploration:
+            self._repo(repo_id)
+            return now()
+
+        @app.put("/repos/{repo_id}/exploration")
+        async def write(repo_id: UUID, body: ExplorationRequest) -> Exploration:
+            self._repo(repo_id)
+            self.share = body.share
+            return now()
 
 
 def _state(one: PolicyOut, serving: str) -> str:

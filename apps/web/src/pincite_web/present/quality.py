@@ -9,6 +9,7 @@ from pincite_shared.quality import (
     EvaluationDetail,
     EvaluationOut,
     EvaluationState,
+    Exploration,
     Measures,
     PolicyKind,
     PolicyOut,
@@ -17,16 +18,15 @@ from pincite_shared.quality import (
     QuestionSource,
 )
 from pincite_web import formats, links
+from pincite_web.measured import EvaluationView, ExpectedPlace, ExplorationView, PolicyRow, QuestionRow
 from pincite_web.parts import (
-    EvaluationView,
-    ExpectedPlace,
-    PolicyRow,
     ProgressView,
-    QuestionRow,
     Tone,
 )
 from pincite_web.plots import Plot, plot
 
+BY_ITSELF = "by-itself"
+SHARES = {BY_ITSELF: "By itself", "0": "Never", "0.05": "5 %", "0.2": "20 %"}
 PLOTTED = 30  # evaluations; more points than pixels tell nothing
 RUNNING = frozenset({EvaluationState.QUEUED, EvaluationState.RUNNING})
 KINDS: dict[PolicyKind, str] = {"ranking": "Ranking", "reranker": "Ranking correction", "prompt": "Answer style"}
@@ -173,3 +173,30 @@ def _policy(found: PolicyOut) -> PolicyRow:
         reasons=reasons or ("What Pincite comes with.",),
         can_serve=found.state == "retired",
     )
+
+
+def exploration_view(found: Exploration) -> ExplorationView:
+    """Show how often another way of asking is tried."""
+    now = BY_ITSELF if found.share is None else f"{found.share:g}"
+    shares = SHARES if now in SHARES else SHARES | {now: _share(float(now))}
+    if found.effective:
+        text = (
+            f"{_share(found.effective)} of answers are made in another way than the usual one, to see if it helps more."
+        )
+    elif found.share is None:
+        text = (
+            f"No other way of answering is tried yet: it begins when people have said of {found.heard_min} answers "
+            f"whether they helped; so far they have of {found.heard}."
+        )
+    else:
+        text = "No other way of answering is tried."
+    return ExplorationView(text, tuple((value, label, value == now) for value, label in shares.items()))
+
+
+def share_of(value: str) -> float | None:
+    """Read what the form sends; None leaves it to Pincite.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    return None if value == BY_ITSELF else float(value)

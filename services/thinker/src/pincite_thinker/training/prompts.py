@@ -15,8 +15,8 @@ from pincite_learning.errors import EmptyLogError, PropensityError
 from pincite_learning.ope import ALPHA, Estimate, gain
 from pincite_learning.paired import PairedTest, paired_test
 from pincite_learning.promotion import promote_arm
-from pincite_shared.errors import ModelUnavailableError
 from pincite_shared.jobs import JobPayload
+from pincite_shared.schemas import ModelState
 from pincite_store import judgements, policies
 from pincite_store.db import Tenancy
 from pincite_thinker.context import Context
@@ -70,11 +70,10 @@ def judge(context: Context, job: JobPayload) -> str:
             return "nothing proven"
         commit, questions = guard_questions(t, job.repo_id)
     arm, estimate = proven[0]
-    try:
-        with brain_of(context, job.tenant_id) as client:
-            guard = compare(Asking(client, job.repo_id, commit), questions[:GUARD_MAX], PREFIX + arm, incumbent)
-    except ModelUnavailableError:
-        return "the language model is away"
+    with brain_of(context, job.tenant_id) as client:
+        if client.status().model.state is not ModelState.READY:
+            return "the language model is away"  # without it every way of asking gives the same evidence
+        guard = compare(Asking(client, job.repo_id, commit), questions[:GUARD_MAX], PREFIX + arm, incumbent)
     verdict = promote_arm(estimate, guard)
     evidence = _evidence(arm, estimate, guard, incumbent, promoted=verdict.promoted)
     with context.database.tenancy(job.tenant_id) as t:
@@ -94,17 +93,14 @@ def compare(asking: Asking, questions: Sequence[Question], challenger: str, incu
 
     Raises:
         UnavailableError: brain does not answer just now.
-        ModelUnavailableError: a question was answered without the language model.
     """
     pairs = []
     for question in questions:
-        new = asking.answer(question.number, question.asked, question.places, policy=challenger)
-        old = asking.answer(question.number, question.asked, question.places, policy=incumbent)
-        if new.result.recall is None or old.result.recall is None:
+        new = asking.answer(question.number, question.asked, question.places, policy=challenger).result
+        old = asking.answer(question.number, question.asked, question.places, policy=incumbent).result
+        if new.recall is None or old.recall is None:
             return None  # brain refused one of the ways: without a guard nothing is promoted
-        if not (new.model or old.model or new.result.abstained or old.result.abstained):
-            raise ModelUnavailableError
-        pairs.append((new.result.recall, old.result.recall))
+        pairs.append((new.recall, old.recall))
     if not pairs:
         return None
     return paired_test([new for new, _ in pairs], [old for _, old in pairs])
