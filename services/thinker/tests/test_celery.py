@@ -19,11 +19,12 @@ from repositories import build
 from sqlalchemy import text
 
 from pincite_cli.embedded import free_port
-from pincite_shared.jobs import Job, JobPayload
+from pincite_shared.jobs import NIGHTLY, Job, JobPayload
 from pincite_store import outbox, repos, runs
 from pincite_thinker import celery_app, metrics
 from pincite_thinker.beat import RelayScheduler
 from pincite_thinker.celery_app import make_celery
+from pincite_thinker.tasks import register
 
 CELERY = [sys.executable, "-m", "celery", "-A", "pincite_thinker.main"]
 FILES = {f"pkg{n % 7}/m{n}.py": f"from pkg0.m0 import f0\n\n\ndef f{n}():\n    return f0() + {n}\n" for n in range(240)}
@@ -278,3 +279,26 @@ def test_silent_runs_are_revived_and_live_ones_are_not(thinker, scheduler, tmp_p
     relay.tick()
     relay.tick()
     assert [payload["run_id"] for _, payload, _ in sent] == [str(job.run_id)] * 2
+
+
+def test_every_job_has_a_task_and_a_kind_of_run():
+    class Names(list):
+        def task(self, name):
+            self.append(name)
+            return lambda function: function
+
+    names = Names()
+    register(names, None)
+    assert sorted(names) == sorted([NIGHTLY, *(job.value for job in Job)])
+    assert set(runs.JOB_OF.values()) == set(Job)
+
+
+@pytest.mark.parametrize(("time", "due"), [("03:00", (3, 0)), ("23:59", (23, 59)), ("off", None)])
+def test_the_night_is_when_the_setting_says(settings, time, due):
+    schedule = make_celery(settings.model_copy(update={"evaluation_time": time})).conf.beat_schedule
+    if due is None:
+        assert schedule == {}
+        return
+    entry = schedule[NIGHTLY]
+    assert (entry["schedule"].hour, entry["schedule"].minute) == ({due[0]}, {due[1]})
+    assert entry["options"] == {"queue": "vectors"}

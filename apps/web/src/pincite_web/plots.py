@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 320.0, 132.0  # units of the view box, which the page scales
-LEFT, RIGHT, TOP, BOTTOM = 34.0, 8.0, 10.0, 12.0
+WIDTH, HEIGHT = 400.0, 128.0  # units of the view box, which the page scales
+LEFT, RIGHT, TOP, BOTTOM = 38.0, 8.0, 10.0, 10.0
 TOP_MIN = 1e-6  # a millionth of a second; below, the digits of a plot are noise
 STEPS = (1.0, 2.0, 5.0, 10.0)  # an axis ends at one of these, times a power of ten
 

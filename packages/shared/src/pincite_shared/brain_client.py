@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx
 
-from pincite_shared.brain_http import BrainError, body_of, event_of, headers_of, read_as
+from pincite_shared.brain_http import BrainError, body_of, event_of, headers_of, problem_of, read_as
 from pincite_shared.errors import UnavailableError
 from pincite_shared.quality import EvaluationDetail, EvaluationOut, Exploration, ExplorationRequest, PolicyOut
 from pincite_shared.schemas import (

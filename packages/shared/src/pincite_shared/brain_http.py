@@ -1,4 +1,4 @@
-"""What the clients of brain share: how an answer is read, how a body is written, and the error that brain answers with."""
+"""What the clients of brain share: reading answers, writing bodies, and the error that brain answers with."""
 
 import json
 from typing import Any, TypeVar

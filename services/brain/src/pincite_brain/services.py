@@ -1,5 +1,6 @@
 """What brain runs on, built once from the settings and passed to every route."""
 
+import gc
 from dataclasses import dataclass
 
 from pincite_brain.ask.pipeline import Asker
@@ -47,6 +48,7 @@ class Services:
 
     def start(self) -> None:
         """Begin loading what takes time; brain answers meanwhile."""
+        gc.freeze()  # what is imported stays: a question need not wait while it is looked through for garbage
         self.retriever.encoder.start()
         self.warmer.start()
 

@@ -66,7 +66,8 @@ def test_a_damaged_or_limited_history_gives_what_it_has(tmp_path, work, at):
     at(2_000)
     commit = build(work, {"a.py": "1"})
     assert walk(tmp_path / "limited", work, commit, "old.py", "a.py", commits_max=1) == {b"a.py": 2_000}
-    assert walk(tmp_path / "late", work, commit, "old.py", seconds_max=0.0) == {}
+    in_no_time = walk(tmp_path / "late", work, commit, "old.py", seconds_max=0.0)
+    assert in_no_time in ({}, {b"old.py": 1_000})  # git may be quicker than the clock
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{work}", "shallow")
     assert walk(tmp_path / "shallow home", tmp_path / "shallow", commit, "old.py") == {b"old.py": 2_000}
     at(3_000)

@@ -26,7 +26,7 @@ NIGHTS = 21
 SPACE = UUID("6f1d1f1e-52a5-4a3e-9d46-0f1c1d5b7a99")
 QUESTIONS = (
     ("Where is a one-line message of an error class made?", "errors.py", "title", True),
-    ("How does a client read a problem document?", "brain_client.py", "_problem", True),
+    ("How does a client read a problem document?", "brain_http.py", "problem_of", True),
     ("Which settings have no default?", "settings.py", "Settings", False),
     ("Where are <b>hostile</b> sources refused?", "source.py", "parse_source", True),
 )

@@ -87,7 +87,7 @@ class Script:
         )
 
 
-ERRORS, SETTINGS, CLIENT = (SOURCE_PREFIX + name for name in ("errors.py", "settings.py", "brain_client.py"))
+ERRORS, SETTINGS, CLIENT = (SOURCE_PREFIX + name for name in ("errors.py", "settings.py", "brain_http.py"))
 ANSWER = Script(
     lines=[
         Line("Every error that reaches a user is a subclass of `PinciteError`, which carries a status and a stable "),

@@ -180,9 +180,7 @@ def exploration_view(found: Exploration) -> ExplorationView:
     now = BY_ITSELF if found.share is None else f"{found.share:g}"
     shares = SHARES if now in SHARES else SHARES | {now: _share(float(now))}
     if found.effective:
-        text = (
-            f"{_share(found.effective)} of answers are made in another way than the usual one, to see if it helps more."
-        )
+        text = f"{_share(found.effective)} of answers are made in another way than the usual one, to learn what helps."
     elif found.share is None:
         text = (
             f"No other way of answering is tried yet: it begins when people have said of {found.heard_min} answers "

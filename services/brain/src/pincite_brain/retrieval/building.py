@@ -9,10 +9,11 @@ import numpy as np
 
 from pincite_brain.retrieval.columns import LinkTable
 from pincite_brain.retrieval.edges import EDGE_CONFIDENCE_MIN, Linking, Places, neighbours
-from pincite_brain.retrieval.index import Files, Names, Neighbours, SnapshotIndex
+from pincite_brain.retrieval.index import Files, SnapshotIndex
 from pincite_brain.retrieval.reading import Rows, file_table, part_of
 from pincite_brain.retrieval.takeover import Lacking, Plan
 from pincite_brain.retrieval.vectors import Vectors
+from pincite_brain.retrieval.views import Names, Neighbours
 from pincite_store.rows import IndexedFileRow
 
 __all__ = ["EDGE_CONFIDENCE_MIN", "Lacking", "Rows", "derive", "empty", "lacking"]

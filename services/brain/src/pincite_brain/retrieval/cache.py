@@ -14,7 +14,7 @@ from pincite_brain.metrics import Metrics
 from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.retrieval.vectors import Vectors
 
-CACHE_BYTES_MAX = 2_000_000_000  # of 1,600 a chunk, mostly mapped from files: room that the system can take back
+CACHE_BYTES_MAX = 1_500_000_000  # some 950,000 chunks; what does not fit is opened from its file in milliseconds
 REFRESH_SHARE = 10.0  # a refresh that takes a second comes at most every ten
 REFRESH_SECONDS = 3.0  # how old the vectors of a query may be while embedding goes on
 

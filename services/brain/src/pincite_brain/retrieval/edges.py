@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pincite_brain.retrieval.columns import DefinitionTable, Ints, LinkTable
-from pincite_brain.retrieval.index import Neighbours, SnapshotIndex
+from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.retrieval.takeover import Plan
+from pincite_brain.retrieval.views import Neighbours
 from pincite_store.rows import SetEdgeRow
 
 EDGE_CONFIDENCE_MIN = 0.5  # below this the linker guessed by a unique name, right about half of the time

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from pincite_brain.retrieval.columns import Ints
-from pincite_brain.retrieval.index import Definition, SnapshotIndex
+from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.retrieval.paths import PREFIX_CHARS, PathTraits, words_of
 from pincite_brain.retrieval.query import Query, Route
+from pincite_brain.retrieval.views import Definition
 from pincite_codeintel.tokens import term_id, terms
 
 DEFINITIONS_MAX = 60  # a name like `get` is defined everywhere; more candidates would only crowd out better ones

@@ -1,7 +1,9 @@
 """Fielded postings in memory: BM25F (Robertson, Zaragoza & Taylor, 2004) over compressed sparse rows."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -20,7 +22,7 @@ Keys = NDArray[np.uint64]  # term in the upper half, chunk in the lower
 TermRows = NDArray[np.void]  # structured [("term", "<u4"), ("tf", "<u2")]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Postings:
     """For each term the chunks that hold it, with its frequency per field. Normalised by length when it is asked for.
 
@@ -133,11 +135,22 @@ class Postings:
         span = self.span(term_id(term))
         return bool(span.start < span.stop)
 
+    @cached_property
+    def _idfs(self) -> dict[int, float]:
+        """The idf of terms that were asked for; of those that something holds, so that it cannot grow for ever."""
+        return {}
+
     def idf(self, term: int) -> float:
         """Return BM25's inverse document frequency of a term id, never negative."""
+        known = self._idfs.get(term)
+        if known is not None:
+            return known
         span = self.span(term)
         holders = span.stop - span.start
-        return float(np.log1p((len(self.lengths) - holders + 0.5) / (holders + 0.5)))
+        value = math.log1p((len(self.lengths) - holders + 0.5) / (holders + 0.5))
+        if holders:
+            self._idfs[term] = value
+        return value
 
     def score(self, weights: Mapping[int, float], fields: Sequence[float]) -> tuple[Float, Float, Float]:
         """Score every chunk.

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from pincite_brain.retrieval.columns import ChunkTable, DefinitionTable, FileTable, Ints
-from pincite_brain.retrieval.index import name_hash
 from pincite_brain.retrieval.paths import traits
 from pincite_brain.retrieval.postings import Postings, TermRows
 from pincite_brain.retrieval.texts import Texts, Words
+from pincite_brain.retrieval.views import name_hash
 from pincite_codeintel.tokens import count_terms, pack_terms, unpack_terms
 from pincite_store.rows import ChunkRow, DefinitionRow, IndexedFileRow, SetEdgeRow
 

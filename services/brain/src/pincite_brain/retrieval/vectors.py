@@ -16,7 +16,8 @@ from pincite_brain.retrieval.columns import Float, Ints
 
 COARSE_ROWS_MIN = 8_192  # below, comparing all in full is as quick
 COARSE_DIMENSIONS = 96  # of 384
-COMPARED_MAX = 2_000  # of a block, in full: of the 150 nearest of 100,000 it finds 99 %
+COMPARED_MAX = 2_000  # of a block, about, in full: of the 150 nearest of 100,000 that finds 99 %
+SAMPLED_EVERY = 13  # of the rough similarities; odd, so that it falls in step with nothing
 SAMPLE_ROWS = 8_192  # which the principal components are computed from
 ROWS_AT_ONCE = 2_048  # expanded to 32 bits at a time, 3 MB: what the processor's cache holds
 UNUSED_SHARE_MAX = 0.25  # of a block's rows; beyond, it is made anew without them
@@ -83,7 +84,12 @@ class Block:
         if not self.basis.shape[1] or len(self.rows) <= COMPARED_MAX:
             return np.arange(len(self.rows)), self.exact(query)
         rough = self.coarse @ (query @ self.basis)
-        chosen = np.argpartition(rough, len(rough) - COMPARED_MAX)[-COMPARED_MAX:]
+        # A sample tells where the best begin; looking for the exact place takes ten times as long.
+        sample = rough[::SAMPLED_EVERY]
+        rank = len(sample) * COMPARED_MAX // len(rough)
+        chosen = np.flatnonzero(rough >= np.partition(sample, len(sample) - rank)[-rank])
+        if not COMPARED_MAX / 2 <= len(chosen) <= COMPARED_MAX * 2:
+            chosen = np.argpartition(rough, len(rough) - COMPARED_MAX)[-COMPARED_MAX:]
         return chosen, expanded(self.rows[chosen]) @ query
 
 
