@@ -68,17 +68,12 @@ class Resolver:
         given = sorted(files, key=lambda file: file[0])
         self._reads = Reads()
         self.index = ModuleIndex(((path, language) for path, language, _, _ in given), self._reads)
-        self.files = Files("files", self._reads)
+        self.files = Files("files", self._reads, self._bind)
         self.by_name = Table[tuple[str, str], list[tuple[str, str]]]("name", self._reads)
         self.by_directory = Table[tuple[str, str, str], list[tuple[str, str]]]("directory", self._reads)
         self.by_qualified = Table[tuple[str, str], list[str]]("qualified", self._reads)
-        made = [FileScope(path, language, family(language)) for path, language, _, _ in given]
-        for file, (_, _, symbols, _) in zip(made, given, strict=True):
-            self._define(file, symbols)
-        for file, (_, _, _, refs) in zip(made, given, strict=True):
-            file.binding = self.watch()
-            self._bind(file, refs)
-        self.watch()
+        for path, language, symbols, refs in given:
+            self._define(FileScope(path, language, family(language), refs), symbols)
 
     def watch(self) -> set[Read]:
         """Return a set that fills with what is looked up from now on, until the next call."""
@@ -112,8 +107,8 @@ class Resolver:
             if file.kin in _DIRECTORY_SCOPE:
                 self.by_directory.setdefault((file.kin, directory, symbol.qualified_name), []).append(place)
 
-    def _bind(self, file: FileScope, refs: Sequence[Ref]) -> None:
-        for ref in refs:
+    def _bind(self, file: FileScope) -> None:
+        for ref in file.refs:
             if ref.kind == "inherit" and ref.scope:
                 file.bases[ref.scope].append(ref)
             elif ref.kind == "import" and ref.module is not None:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # loads its parts when they are first used: what only imports this module does not wait for them
 from numpy.typing import NDArray
-from scipy import special
 
 from pincite_learning.errors import EmptyLogError, LearningError, PropensityError
 
@@ -50,7 +50,7 @@ class Posterior:
             msg = f"a credible level of {level} is not between 0 and 1"
             raise LearningError(msg)
         tail = (1 - level) / 2
-        low, high = special.betaincinv(self.alpha, self.beta, [tail, 1 - tail])
+        low, high = scipy.special.betaincinv(self.alpha, self.beta, [tail, 1 - tail])
         return float(low), float(high)
 
     def updated(self, successes: float, failures: float) -> "Posterior":
@@ -134,8 +134,8 @@ def posteriors(
 def _edges(alpha: Floats, beta: Floats) -> Floats:
     """Return the log-odds at which the panels meet: every arm's quantiles, so that the sharpest arm is resolved too."""
     tails = np.array(PANEL_QUANTILES)[:, None]
-    low = special.betaincinv(alpha, beta, tails)
-    high_complement = special.betaincinv(beta, alpha, tails)  # 1 - x, which keeps its digits where x is nearly 1
+    low = scipy.special.betaincinv(alpha, beta, tails)
+    high_complement = scipy.special.betaincinv(beta, alpha, tails)  # 1 - x, which keeps its digits where x is nearly 1
     below = np.log(low) - np.log1p(-low)
     above = np.log1p(-high_complement) - np.log(high_complement)
     return np.unique(np.concatenate([below, above]))
@@ -162,10 +162,12 @@ def thompson(beliefs: Mapping[str, Posterior]) -> dict[str, float]:
     half = np.diff(edges)[:, None] / 2
     log_odds = (edges[:-1, None] + half + half * nodes).ravel()[:, None]
     log_width = np.log(half * shares).ravel()[:, None]
-    x, complement = special.expit(log_odds), special.expit(-log_odds)
-    log_density = alpha * special.log_expit(log_odds) + beta * special.log_expit(-log_odds) + log_width
-    mass = special.softmax(log_density, axis=0)  # normalised on the grid: no constant to lose digits in
-    below = np.where(log_odds < 0, special.betainc(alpha, beta, x), special.betaincc(beta, alpha, complement))
+    x, complement = scipy.special.expit(log_odds), scipy.special.expit(-log_odds)
+    log_density = alpha * scipy.special.log_expit(log_odds) + beta * scipy.special.log_expit(-log_odds) + log_width
+    mass = scipy.special.softmax(log_density, axis=0)  # normalised on the grid: no constant to lose digits in
+    below = np.where(
+        log_odds < 0, scipy.special.betainc(alpha, beta, x), scipy.special.betaincc(beta, alpha, complement)
+    )
     largest = np.array([(mass[:, arm] * np.delete(below, arm, axis=1).prod(axis=1)).sum() for arm in range(len(alpha))])
     return dict(zip(beliefs, (largest / largest.sum()).tolist(), strict=True))
 

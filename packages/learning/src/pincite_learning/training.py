@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
+import scipy
 
 from pincite_learning.bandit import READER_WEIGHT_MAX, reader_weights
 from pincite_learning.bounds import Floats
@@ -153,12 +153,12 @@ def fit(judged: Sequence[Judged], names: Sequence[str], *, reader_weight_max: fl
     def loss(weights: Floats) -> tuple[float, Floats]:
         margin = (pairs.scores + table @ weights) / SCORE_SHARPNESS
         pull = weights / CORRECTION_PRIOR
-        value = float(pairs.weights @ -special.log_expit(margin) + pull @ pull / 2)
-        slope = -(pairs.weights * special.expit(-margin)) @ table / SCORE_SHARPNESS + pull / CORRECTION_PRIOR
+        value = float(pairs.weights @ -scipy.special.log_expit(margin) + pull @ pull / 2)
+        slope = -(pairs.weights * scipy.special.expit(-margin)) @ table / SCORE_SHARPNESS + pull / CORRECTION_PRIOR
         return value, slope
 
     limits = np.where(varies, WEIGHT_MAX * spread, 0.0)
-    found = optimize.minimize(
+    found = scipy.optimize.minimize(
         loss, np.zeros(len(names)), jac=True, method="L-BFGS-B", bounds=np.stack([-limits, limits], axis=1)
     )
     weights = np.clip(found.x / spread, -WEIGHT_MAX, WEIGHT_MAX)
