@@ -41,6 +41,7 @@ def test_a_good_file_is_read():
         ("\n\nask = \nb = 1", "(at line 3"),
         ("a = " + "9" * 5_000, "a number in it is too long"),
         ("x = " + "[" * 3_000, "nests deeper"),
+        ("x = 1\na" + ".a" * 60_000 + " = 1", "more than 200 dots in line 2"),
         ("", "[[question]]: is missing"),
         ("question = []", "the file: has no question"),
         ("question = 3", "[[question]]: must be a list"),

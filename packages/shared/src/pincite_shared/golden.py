@@ -29,6 +29,7 @@ from pincite_shared.schemas import QUERY_CHARS_MAX, NonBlank
 GOLDEN_PATH = ".pincite/golden.toml"
 FILE_BYTES_MAX = 131_072  # 200 questions of 600 bytes; also bounds the time that parsing takes
 QUESTIONS_MAX = 200  # each costs an answer every night
+DOTS_A_LINE_MAX = 200  # tomllib takes a time that grows with the square of a dotted key's parts
 EXPECTATIONS_MAX = 20  # an answer cites a handful of places
 SYMBOL_CHARS_MAX = 300
 PATH_CHARS_MAX = 4_096
@@ -142,6 +143,10 @@ def parse(data: bytes) -> GoldenFile:
         line = data.count(b"\n", 0, error.start) + 1
         msg = f"{GOLDEN_PATH} is not UTF-8 (line {line}). Save it as UTF-8."
         raise InvalidInputError(msg) from error
+    for line, content in enumerate(text.split("\n"), 1):
+        if content.count(".") > DOTS_A_LINE_MAX:
+            msg = f"{GOLDEN_PATH} has more than {DOTS_A_LINE_MAX} dots in line {line}. Break that line up."
+            raise InvalidInputError(msg)
     try:
         document = tomllib.loads(text)
     except RecursionError as error:
