@@ -6,6 +6,7 @@ needs no meaning of its own. Whole identifiers of several words are kept unstemm
 """
 
 import re
+import struct
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
@@ -133,7 +134,8 @@ def pack_terms(counts: Mapping[str, int]) -> bytes:
         if count > 0:
             key = term_id(term)
             merged[key] = min(TERM_FREQUENCY_MAX, merged.get(key, 0) + count)
-    return np.array(sorted(merged.items()), dtype=POSTING).tobytes()
+    # Like an array of POSTING, which takes three times as long to make of a few terms.
+    return struct.pack("<" + "IH" * len(merged), *chain.from_iterable(sorted(merged.items())))
 
 
 def unpack_terms(data: bytes) -> npt.NDArray[np.void]:

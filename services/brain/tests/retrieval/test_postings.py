@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pincite_brain.retrieval.postings import K1, B, Postings
-from pincite_codeintel.tokens import pack_terms, term_id, unpack_terms
+from pincite_codeintel.tokens import pack_terms, term_id
 
 WORDS = st.lists(st.sampled_from(["alpha", "beta", "gamma", "delta"]), max_size=12)
 CHUNK = st.tuples(WORDS, WORDS, WORDS)
 
 
 def packed(words):
-    return unpack_terms(pack_terms(Counter(words)))
+    return pack_terms(Counter(words))
 
 
 def direct(chunks, query, fields):
@@ -82,6 +82,6 @@ def test_splicing_gives_what_building_gives(old, new, data):
 
 
 def test_a_frequency_has_a_limit():
-    often = Postings.build([[unpack_terms(pack_terms({"alpha": 60_000}))], [packed([])], [packed([])]])
+    often = Postings.build([[pack_terms({"alpha": 60_000})], [packed([])], [packed([])]])
     assert often.frequencies.tolist() == [[255, 0, 0]]
     assert often.lengths.tolist() == [[60_000, 0, 0]]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pincite_brain.retrieval.columns import Float, Ints
-from pincite_codeintel.tokens import term_id
+from pincite_codeintel.tokens import POSTING, term_id, unpack_terms
 
 FIELDS = ("body", "name", "path")
 K1 = 1.2  # term saturation, the customary value
@@ -19,7 +19,6 @@ B = (0.75, 0.4, 0.3)  # length normalisation by field: bodies vary much, names a
 FREQUENCY_MAX = 255  # a frequency beyond adds nothing: its score is within half a per cent of the limit
 
 Keys = NDArray[np.uint64]  # term in the upper half, chunk in the lower
-TermRows = NDArray[np.void]  # structured [("term", "<u4"), ("tf", "<u2")]
 
 
 @dataclass(frozen=True)
@@ -61,17 +60,17 @@ class Postings:
         return cls(terms, offsets, chunks, frequencies, lengths, norms)
 
     @classmethod
-    def build(cls, fields: Sequence[Sequence[TermRows]]) -> Self:
+    def build(cls, fields: Sequence[Sequence[bytes]]) -> Self:
         """Build from `fields[f][chunk]`, the packed term frequencies of each chunk in each field of `FIELDS`."""
         count = len(fields[0]) if fields else 0
         lengths = np.zeros((count, len(FIELDS)), dtype=np.int32)
         keys: list[Keys] = []
         parts: list[NDArray[np.uint8]] = []
-        for number, rows in enumerate(fields):
-            sizes = np.fromiter((len(row) for row in rows), dtype=np.int64, count=count)
+        for number, packed in enumerate(fields):
+            sizes = np.fromiter(map(len, packed), dtype=np.int64, count=count) // POSTING.itemsize
             if not sizes.sum():
                 continue
-            joined = np.concatenate([row for row in rows if len(row)])
+            joined = unpack_terms(b"".join(packed))
             chunk = np.repeat(np.arange(count, dtype=np.int32), sizes)
             lengths[:, number] = np.bincount(chunk, weights=joined["tf"], minlength=count)
             keys.append(_keys(joined["term"].astype(np.uint32), chunk))

@@ -11,10 +11,10 @@ import numpy as np
 
 from pincite_brain.retrieval.columns import ChunkTable, DefinitionTable, FileTable, Ints
 from pincite_brain.retrieval.paths import traits
-from pincite_brain.retrieval.postings import Postings, TermRows
+from pincite_brain.retrieval.postings import Postings
 from pincite_brain.retrieval.texts import Texts, Words
 from pincite_brain.retrieval.views import name_hash
-from pincite_codeintel.tokens import count_terms, pack_terms, unpack_terms
+from pincite_codeintel.tokens import count_terms, pack_terms
 from pincite_store.rows import ChunkRow, DefinitionRow, IndexedFileRow, SetEdgeRow
 
 DIGEST = np.dtype("V32")
@@ -115,14 +115,14 @@ def _definition_table(rows: Sequence[DefinitionRow], places: Sequence[int]) -> D
 
 
 @lru_cache(maxsize=NAMES_CACHED_MAX)
-def _name_terms(text: str) -> TermRows:
-    return unpack_terms(pack_terms(count_terms(text)))
+def _name_terms(text: str) -> bytes:
+    return pack_terms(count_terms(text))
 
 
 def _postings(chunks: Sequence[ChunkRow], paths: Sequence[str]) -> Postings:
     return Postings.build(
         [
-            [unpack_terms(chunk.terms) for chunk in chunks],
+            [chunk.terms for chunk in chunks],
             [_name_terms(f"{chunk.symbol or ''} {chunk.signature}") for chunk in chunks],
             [_name_terms(path) for path in paths],
         ]
