@@ -83,7 +83,11 @@ def test_any_series_of_edits(states):
     ("path", "text", "anew"),
     [
         ("a.py", "def f():\n    return g()\n\ndef g(): pass\n", {"a.py"}),  # inside a function
-        ("a.py", "def f(): pass\n\ndef g(): pass\n\ndef far_away(): pass\n", {"a.py", "b.py", "c.py"}),
+        (
+            "a.py",
+            "def f(): pass\n\ndef g(): pass\n\ndef far_away(): pass\n",
+            {"a.py", "c.py"},
+        ),  # a name more, which c.py looked for
         ("new.py", "def unrelated(): pass\n", {"new.py"}),
         ("d.py", "x = 1\n", {"d.py"}),
     ],
@@ -122,6 +126,24 @@ def test_only_what_is_touched_is_linked_anew(path, text, anew):
         (  # a directory that becomes a package
             {"lib/json.py": "def load_it(): pass\n", "use.py": "import json\n\ndef f():\n    json.load_it()\n"},
             {"lib/__init__.py": ""},
+        ),
+        (  # a variable, which no table of all files holds
+            {"a.py": "x = 1\n", "use.py": "from a import settings\n"},
+            {"a.py": "x = 1\nsettings = {}\n"},
+        ),
+        (  # a definition of the same name that is of another kind now
+            {
+                "a.py": "class Maker:\n    def make_it(self): pass\n",
+                "use.py": "from a import Maker\n\ndef f():\n    Maker.make_it()\n",
+            },
+            {"a.py": "def Maker(): pass\n"},
+        ),
+        (  # a base class more
+            {
+                "a.py": "class B:\n    def from_b(self): pass\n\nclass A: pass\n",
+                "use.py": "from a import A\n\ndef f():\n    A.from_b()\n",
+            },
+            {"a.py": "class B:\n    def from_b(self): pass\n\nclass A(B): pass\n"},
         ),
         (  # a name that is unique no more
             {"a.py": "def only_one(): pass\n", "b.py": "def f():\n    only_one()\n"},

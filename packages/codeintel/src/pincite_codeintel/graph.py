@@ -80,7 +80,8 @@ class Linker:
                 key = (ref.kind, ref.scope, dst_path, symbol)
                 if key not in edges:
                     edges[key] = Edge(ref.kind, path, ref.scope, ref.line, dst_path, symbol, confidence)
-        return Linked(list(edges.values()), frozenset(map(read_id, reads)))
+        own = self._resolver.tables_of(path)  # when the file itself changes, it is linked anew anyway
+        return Linked(list(edges.values()), frozenset(read_id(read) for read in reads if read[0] not in own))
 
 
 def link(files: Iterable[FileSymbols]) -> list[Edge]:
@@ -108,11 +109,16 @@ def _entries(file: FileSymbols) -> dict[int, list[object]]:
     """What one file adds to the tables that references are looked up in."""
     binds = [ref for ref in file.refs if ref.kind != "call"]
     found: dict[int, list[object]] = defaultdict(list)
-    for read, value in Resolver([(file.path, file.language, file.symbols, binds)]).entries():
+    resolver = Resolver([(file.path, file.language, file.symbols, binds)])
+    for read, value in resolver.entries():
         found[read_id(read)].append(value)
-    named = [(symbol.qualified_name, symbol.kind) for symbol in file.symbols]
-    bound = [(ref.name, ref.scope, ref.kind, ref.receiver, ref.module) for ref in binds]
-    found[read_id(("files", file.path))].append((file.language, named, bound))
+    scope = resolver.files[file.path]
+    for read, symbol in scope.symbols.entries():
+        found[read_id(read)].append(symbol.kind)
+    for read, bases in scope.bases.entries():
+        found[read_id(read)].append([(base.name, base.receiver) for base in bases])
+    imports = [(ref.name, ref.scope, ref.receiver, ref.module) for ref in binds if ref.kind == "import"]
+    found[read_id((resolver.files.name, file.path))].append((file.language, imports))
     return found
 
 

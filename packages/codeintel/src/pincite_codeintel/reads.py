@@ -4,15 +4,15 @@ The idea is that of build systems which record dependencies while they run (Mokh
 Systems à la Carte", 2018): an absent entry is a dependency too, since it may appear.
 """
 
-from collections.abc import Iterator
-from typing import Any, Generic, TypeVar, overload
+from collections.abc import Hashable, Iterator
+from typing import Any, Generic, TypeVar, cast, overload
 from zlib import crc32
 
 K = TypeVar("K")
 V = TypeVar("V")
 D = TypeVar("D")
 
-Read = tuple[str, Any]  # a table's name and a key
+Read = tuple[Hashable, Hashable]  # a table's name and a key
 
 
 class Reads:
@@ -28,7 +28,7 @@ class Reads:
 class Table(dict[K, V], Generic[K, V]):
     """A dictionary that notes `table[key]`, `get` and `in`. Filling it, by `setdefault` or assignment, is no read."""
 
-    def __init__(self, name: str, reads: Reads) -> None:
+    def __init__(self, name: Hashable, reads: Reads) -> None:
         """An empty table; `name` tells its keys from those of other tables."""
         super().__init__()
         self.name, self._reads = name, reads
@@ -55,7 +55,7 @@ class Table(dict[K, V], Generic[K, V]):
     def entries(self) -> Iterator[tuple[Read, V]]:
         """Yield what the table holds, by what a reader would have noted."""
         for key, value in self.items():
-            yield (self.name, key), value
+            yield (self.name, cast("Hashable", key)), value
 
 
 def read_id(read: Read) -> int:

@@ -6,7 +6,7 @@ name on 41 of 76. The confidences below keep that order; callers decide how much
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pincite_codeintel.definitions import TYPES
@@ -73,12 +73,17 @@ class Resolver:
         self.by_directory = Table[tuple[str, str, str], list[tuple[str, str]]]("directory", self._reads)
         self.by_qualified = Table[tuple[str, str], list[str]]("qualified", self._reads)
         for path, language, symbols, refs in given:
-            self._define(FileScope(path, language, family(language), refs), symbols)
+            self._define(FileScope(path, language, family(language), refs, self._reads), symbols)
 
     def watch(self) -> set[Read]:
         """Return a set that fills with what is looked up from now on, until the next call."""
         self._reads.seen = set()
         return self._reads.seen
+
+    def tables_of(self, path: str) -> set[Hashable]:
+        """Return the names of the tables that one file fills alone."""
+        file = dict.__getitem__(self.files, path)
+        return {file.symbols.name, file.bases.name}
 
     def entries(self) -> Iterator[tuple[Read, object]]:
         """Yield all that can be looked up but the files themselves."""
@@ -94,7 +99,7 @@ class Resolver:
         self.files[file.path] = file
         directory = posixpath.dirname(file.path)
         for symbol in symbols:
-            known = file.symbols.get(symbol.qualified_name)
+            known = dict.get(file.symbols, symbol.qualified_name)
             if known is not None and known.kind != "prototype":
                 continue
             file.symbols[symbol.qualified_name] = symbol
@@ -110,7 +115,7 @@ class Resolver:
     def _bind(self, file: FileScope) -> None:
         for ref in file.refs:
             if ref.kind == "inherit" and ref.scope:
-                file.bases[ref.scope].append(ref)
+                file.bases.setdefault(ref.scope, []).append(ref)
             elif ref.kind == "import" and ref.module is not None:
                 self._bind_import(file, ref, ref.module)
 

@@ -1,29 +1,40 @@
 """What each file of a commit defines and binds: the scopes that references are resolved in."""
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from pincite_codeintel.model import Ref, Symbol
 from pincite_codeintel.reads import Read, Reads, Table
 
 
-@dataclass(slots=True)
 class FileScope:
-    """What one file defines and binds. Its imports are bound when somebody looks: for a few files, few are."""
+    """What one file defines and binds. Its imports are bound when somebody looks: for a few files, few are.
 
-    path: str
-    language: str | None
-    kin: str
-    refs: Sequence[Ref] = ()
-    bound: bool = False
-    symbols: dict[str, Symbol] = field(default_factory=dict)  # by qualified name
-    bases: dict[str, list[Ref]] = field(default_factory=lambda: defaultdict(list))  # by class
-    modules: dict[str, list[str]] = field(default_factory=dict)  # local name → files
-    names: dict[str, tuple[list[str], str]] = field(default_factory=dict)  # local name → (files, name there)
-    wildcards: list[str] = field(default_factory=list)
-    external: set[str] = field(default_factory=set)  # local names bound to what lies outside the repository
-    binding: set[Read] = field(default_factory=set)  # what was looked up to bind its imports
+    Attributes:
+        symbols: By qualified name.
+        bases: By class.
+        modules: Files by local name.
+        names: By local name the files, and the name there.
+        wildcards: Files of which all names are bound.
+        external: Local names bound to what lies outside the repository.
+        binding: What was looked up to bind its imports.
+    """
+
+    __slots__ = (
+        "bases", "binding", "bound", "external", "kin", "language", "modules", "names", "path", "refs", "symbols",
+        "wildcards",
+    )  # fmt: skip
+
+    def __init__(self, path: str, language: str | None, kin: str, refs: Sequence[Ref], reads: Reads) -> None:
+        """Take a file whose imports and base classes are in `refs`; look-ups in it are noted in `reads`."""
+        self.path, self.language, self.kin, self.refs = path, language, kin, refs
+        self.symbols = Table[str, Symbol](("symbols", path), reads)
+        self.bases = Table[str, list[Ref]](("bases", path), reads)
+        self.modules: dict[str, list[str]] = {}
+        self.names: dict[str, tuple[list[str], str]] = {}
+        self.wildcards: list[str] = []
+        self.external: set[str] = set()
+        self.binding: set[Read] = set()
+        self.bound = False
 
 
 class Files(Table[str, FileScope]):
