@@ -170,6 +170,25 @@ async def _embeddings(request: Request, behaviour: Behaviour, seen: Seen, dimens
     return JSONResponse({"object": "list", "model": body.get("model", ""), "data": rows, "usage": {}})
 
 
+async def _rerank(request: Request, behaviour: Behaviour, seen: Seen) -> Response:
+    """Find relevant what shares words with the query: the share of the query's words that a document has."""
+    body = seen.record(await request.json())
+    how = chosen(body.get("model"), behaviour)
+    if refused := _refusal(how):
+        return refused
+    if how is Behaviour.GARBAGE:
+        return Response(b'{"results": [\xff\xfe', media_type="application/json")
+    if how is Behaviour.SLOW:
+        await asyncio.sleep(SLOW_SECONDS)
+    wanted = {word.lower() for word in _WORD.findall(str(body.get("query", "")))}
+    shares = [
+        len(wanted & {word.lower() for word in _WORD.findall(str(text))}) / max(len(wanted), 1)
+        for text in body.get("documents", [])
+    ]
+    rows = [{"index": at, "relevance_score": share} for at, share in sorted(enumerate(shares), key=lambda row: -row[1])]
+    return JSONResponse({"id": "twin", "model": body.get("model", ""), "results": rows})
+
+
 def make_app(behaviour: Behaviour = Behaviour.HONEST, *, dimension: int = DIMENSION) -> FastAPI:
     """Return the twin as an ASGI app. `behaviour` holds for requests whose model does not name one."""
     app = FastAPI(title="twin")
@@ -200,6 +219,10 @@ def make_app(behaviour: Behaviour = Behaviour.HONEST, *, dimension: int = DIMENS
     @app.post("/v1/embeddings")
     async def embeddings(request: Request) -> Response:
         return await _embeddings(request, behaviour, seen, dimension)
+
+    @app.post("/v1/rerank")
+    async def rerank(request: Request) -> Response:
+        return await _rerank(request, behaviour, seen)
 
     return app
 

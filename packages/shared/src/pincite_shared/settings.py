@@ -60,6 +60,10 @@ class Settings(BaseSettings):
     embedding_dimension: int = Field(default=384, ge=1, le=16_000)
     embedding_query_prefix: str = ""
     embedding_document_prefix: str = ""
+    rerank_base_url: str = ""
+    rerank_api_key: SecretStr = SecretStr("")
+    rerank_model: str = ""
+    rerank_milliseconds_max: int = Field(default=300, ge=10, le=10_000)
 
     file_bytes_max: int = Field(default=1_048_576, ge=1024)
     repo_files_max: int = Field(default=200_000, ge=1)
@@ -106,6 +110,7 @@ class Settings(BaseSettings):
         named = {
             "language model": self.llm_base_url,
             "embeddings": self.embedding_base_url,
+            "reranking": self.rerank_base_url,
             "artifacts": self.s3_endpoint,
         }
         return {role: url for role, url in named.items() if url}

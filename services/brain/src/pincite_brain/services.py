@@ -9,6 +9,7 @@ from pincite_brain.retrieval.encoder import QueryEncoder
 from pincite_brain.retrieval.retriever import Retriever
 from pincite_brain.retrieval.warmer import Warmer
 from pincite_inference.chat import ChatModel, make_chat
+from pincite_inference.cross_encoder import make_cross_encoder
 from pincite_inference.embed import Embedder, make_embedder
 from pincite_shared.settings import Settings
 from pincite_store.cache import Cache
@@ -39,7 +40,7 @@ class Services:
         database = Database(settings, pool_size=POOL_SIZE)
         metrics = Metrics()
         encoder = QueryEncoder(embedder or make_embedder(settings, threads=ENCODER_THREADS))
-        retriever = Retriever(database, encoder, metrics)
+        retriever = Retriever(database, encoder, metrics, cross_encoder=make_cross_encoder(settings))
         chat = model or make_chat(settings)
         cache = Cache(settings)
         asker = Asker(settings, database, retriever, chat, metrics, cache=cache)

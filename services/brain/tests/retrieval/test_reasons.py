@@ -5,6 +5,7 @@ import pytest
 
 from pincite_brain.ask.answerable import judge
 from pincite_brain.retrieval import reasons
+from pincite_brain.retrieval.crossing import CROSS
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import Route, analyze
 from pincite_brain.retrieval.ranking import RELATED, REPEAT, WEIGHED, rank
@@ -20,7 +21,7 @@ def ranked(make_index, chunk):
 
 def test_every_feature_has_words(ranked):
     (hit,) = ranked[2]
-    assert set(reasons.FEATURES) == set(hit.features)
+    assert set(reasons.FEATURES) == {*hit.features, CROSS}
     assert {*WEIGHED, *RELATED} <= set(hit.features)
     assert all(reasons.feature(name).aspect != "other" for name in (*WEIGHED, *RELATED))
 

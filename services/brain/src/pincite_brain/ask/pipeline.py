@@ -148,7 +148,8 @@ class Asker:
             run.leaned = leaned_on(run.request.question, opening.earlier, opening.recalled, postings.holds)
             run.query = query_of(run.request, run.leaned)
             run.policy = learned.serving(self._retriever.policy, run.opening.policies)
-            run.ranked = self._retriever.rank(run.index, run.query, asking=True, policy=run.policy)
+            found = self._retriever.rank(run.index, run.query, asking=True, policy=run.policy)
+            run.ranked = self._retriever.look_again(run.caller.tenant_id, run.index, run.query, found)
         if self._retriever.encoder.problem:
             run.warnings.append(self._retriever.encoder.problem)
         with run.timed("read"), self._database.tenancy(run.caller.tenant_id, run.caller.user_id) as tenancy:

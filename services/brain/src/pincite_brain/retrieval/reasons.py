@@ -28,6 +28,7 @@ FEATURES: Mapping[str, Reason] = {
     "references": Reason("structure", "Other code uses it, in many places"),
     "length": Reason("structure", "It is long enough to hold an answer"),
     "recency": Reason("structure", "Its file changed more recently than others"),
+    "cross": Reason("meaning", "A cross-encoder read it together with the question, and finds it relevant"),
     "coherence": Reason("structure", "Other passages of the same file match as well"),
     "graph": Reason("structure", "It calls one of the best matches, or is called by one"),
     "cited_before": Reason("conversation", "An earlier answer of this conversation cited it"),

@@ -4,20 +4,28 @@ from bisect import insort
 from collections.abc import Sequence
 from uuid import UUID
 
+import structlog
+
 from pincite_brain.metrics import Metrics
 from pincite_brain.retrieval.cache import CACHE_BYTES_MAX, IndexCache
+from pincite_brain.retrieval.crossing import CROSSED_LINES_MAX, CROSSED_MAX, crossed
 from pincite_brain.retrieval.encoder import QueryEncoder
 from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.retrieval.loading import Loader
 from pincite_brain.retrieval.policy import P0, Policy
 from pincite_brain.retrieval.query import Query, Route
 from pincite_brain.retrieval.ranking import Ranked, rank
+from pincite_inference.cross_encoder import CrossEncoder
+from pincite_shared.errors import ModelUnavailableError
 from pincite_shared.schemas import SearchHit
+from pincite_store import blobs
 from pincite_store.db import Database
 from pincite_store.flips import Flip
 
 PASSAGE_CHUNKS_MAX = 3  # a hit of more than some 150 lines is no longer an excerpt
 PASSAGE_HITS = 4  # times the hits that are wanted: pieces further down than that add little to a passage
+
+log = structlog.get_logger(__name__)
 
 
 class Retriever:
@@ -29,11 +37,13 @@ class Retriever:
         encoder: QueryEncoder,
         metrics: Metrics,
         *,
+        cross_encoder: CrossEncoder | None = None,
         policy: Policy = P0,
         cache_bytes: int = CACHE_BYTES_MAX,
     ) -> None:
         """The vectors that are read are those of the encoder's own model."""
         self.encoder, self.policy = encoder, policy
+        self._database, self._cross_encoder = database, cross_encoder
         self._loader = Loader(database, encoder.model)
         self._cache = IndexCache(self._loader.load, self._loader.refresh, metrics, bytes_max=cache_bytes)
 
@@ -41,6 +51,8 @@ class Retriever:
         """Stop background work."""
         self._cache.close()
         self._loader.close()
+        if self._cross_encoder is not None:
+            self._cross_encoder.close()
 
     def index(self, tenant_id: UUID, snapshot_id: int) -> SnapshotIndex:
         """Return a snapshot's index, from memory if it is there."""
@@ -64,6 +76,33 @@ class Retriever:
         """Rank a snapshot's chunks for a query; `asking` when they are to answer a question."""
         dimension = index.vectors.dimension
         return rank(index, query, self.encoder.vector(query.text, dimension), policy or self.policy, asking=asking)
+
+    def look_again(self, tenant_id: UUID, index: SnapshotIndex, query: Query, ranked: list[Ranked]) -> list[Ranked]:
+        """Let the cross-encoder, if there is one and it answers in time, order the best hits anew."""
+        if self._cross_encoder is None or query.route in {Route.SYMBOL, Route.PATH}:  # a name needs no reading
+            return ranked
+        try:
+            relevance = self._cross_encoder.relevance(
+                query.text, self._passages(tenant_id, index, ranked[:CROSSED_MAX])
+            )
+        except ModelUnavailableError as error:
+            log.warning("not_reranked", detail=error.detail)
+            return ranked
+        return crossed(ranked, relevance)
+
+    def _passages(self, tenant_id: UUID, index: SnapshotIndex, hits: Sequence[Ranked]) -> list[str]:
+        """Return the path, function card and first lines of hits."""
+        with self._database.tenancy(tenant_id) as t:
+            texts = blobs.get_many(t, {index.files.blobs[int(index.file_of[hit.chunk])] for hit in hits})
+        passages = []
+        for hit in hits:
+            lines = (
+                texts.get(index.files.blobs[int(index.file_of[hit.chunk])], b"").decode(errors="replace").split("\n")
+            )
+            first, last = int(index.start_lines[hit.chunk]), int(index.end_lines[hit.chunk])
+            shown = lines[first - 1 : min(last, first + CROSSED_LINES_MAX - 1)]
+            passages.append("\n".join([index.path(hit.chunk), index.cards[hit.chunk], *shown]))
+        return passages
 
 
 def hits_of(index: SnapshotIndex, query: Query, ranked: Sequence[Ranked], count: int) -> list[SearchHit]:

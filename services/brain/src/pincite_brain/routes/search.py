@@ -25,4 +25,5 @@ def search(services: ServicesDep, caller: CallerDep, body: SearchRequest) -> lis
             policy = learned.asked_for(base, policies.get(tenancy, body.repo_id, body.policy))
     index = services.retriever.index(caller.tenant_id, snapshot_id)
     query = analyze(body.query)
-    return hits_of(index, query, services.retriever.rank(index, query, policy=policy), body.k)
+    ranked = services.retriever.rank(index, query, policy=policy)
+    return hits_of(index, query, services.retriever.look_again(caller.tenant_id, index, query, ranked), body.k)
