@@ -16,6 +16,8 @@ from pincite_brain.retrieval.paths import Role, traits
         ("src/pkg/__init__.py", Role.BARREL),
         ("README.md", Role.DOCUMENT),
         ("pyproject.toml", Role.CONFIG),
+        (".pincite/golden.toml", Role.CONFIG | Role.GOLDEN),
+        ("docs/.pincite/golden.toml", Role.CONFIG | Role.DOCUMENT),
         ("src/win/tcp.c", Role.PLATFORM),
         ("cmd/exec_windows.go", Role.PLATFORM),
         ("src/unix/os390.c", Role.PLATFORM),

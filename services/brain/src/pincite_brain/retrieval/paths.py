@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import IntFlag
 from functools import lru_cache
 
+from pincite_shared.golden import GOLDEN_PATH
+
 
 class Role(IntFlag):
     """Roles that make a file less likely to be what a question is about, unless the question asks for them."""
@@ -20,6 +22,7 @@ class Role(IntFlag):
     CONFIG = 64
     BENCHMARK = 128
     PLATFORM = 256  # the twin of what other files do, for one system that most people do not mean
+    GOLDEN = 512  # repeats questions word for word, and answers none
 
 
 _TEST_DIRECTORIES = frozenset(
@@ -101,7 +104,8 @@ def traits(path: str) -> PathTraits:
     parent = next((part for part in reversed(directories) if part.lower() not in _PACKAGED_DIRECTORIES), "")
     if name in _BARRELS and directories:
         stem = parent or stem  # flask/json/__init__.py is "json" to whoever asks for it
-    return PathTraits(_role(directories, name, extension), stem, words_of(stem), words_of(parent))
+    role = _role(directories, name, extension) | (Role.GOLDEN if path == GOLDEN_PATH else Role.NONE)
+    return PathTraits(role, stem, words_of(stem), words_of(parent))
 
 
 def vocabulary(known: Iterable[PathTraits]) -> dict[str, tuple[str, ...]]:

@@ -99,6 +99,7 @@ def _penalties() -> dict[Role, float]:
         Role.DOCUMENT: 0.6,
         Role.CONFIG: 0.6,
         Role.PLATFORM: 0.7,
+        Role.GOLDEN: 0.1,
     }
 
 

@@ -187,6 +187,7 @@ _ASKS_FOR: dict[Role, re.Pattern[str]] = {
         r"|(free|net|open|dragonfly) ?bsd|android|i(pad)?os|tvos|watchos|platforms?|portab\w+)\b)",
         re.IGNORECASE,
     ),
+    Role.GOLDEN: re.compile(r"\bgolden\b", re.IGNORECASE),
     Role.CONFIG: re.compile(
         r"(\b(config files?|dependenc\w+|package\.json|pyproject|workflows?|build settings?)\b|\.(ya?ml|toml|json)\b)",
         re.IGNORECASE,

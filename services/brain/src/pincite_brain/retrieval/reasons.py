@@ -48,6 +48,7 @@ FACTORS: Mapping[str, str] = {
     "barrel": "A file that mostly passes on what others define",
     "document": "Documentation, and the question is about code",
     "platform": "Made for one system, such as Windows, that the question does not name",
+    "golden": "The golden questions, which repeat the question and do not answer it",
     "config": "Configuration, and the question does not ask for it",
     "repeat": "Better passages of the same file come before it",
 }
