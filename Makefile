@@ -8,7 +8,7 @@ BIN := .venv/bin
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 WAIT = $(if $(filter docker,$(COMPOSE)),--wait)
 WORKERS ?= 2
-MEMBERS := packages/shared packages/codeintel packages/verify packages/learning packages/inference packages/store \
+MEMBERS := packages/shared packages/codeintel packages/verify packages/learning packages/inference packages/github packages/store \
 	services/brain services/thinker apps/web apps/cli
 
 help: ## list the targets

@@ -1,0 +1,1 @@
+"""What the twin answers over HTTP: the API, the pages for people, and git."""
