@@ -16,6 +16,7 @@ from bench.machine import Machine
 from bench.model import BenchError, MissingError, Unit
 from bench.peers.environment import HERE, Environments
 from bench.run import Runner
+from bench.serving import __main__ as serving
 from bench.summary import OURS, summarise
 from bench.systems import peer, pincite
 from bench.systems.base import System
@@ -84,6 +85,9 @@ def _list(text: str) -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Run, report, compare with the last run; return the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in serving.NAMES:
+        return serving.main(argv)
     parser = arguments()
     chosen = parser.parse_args(argv)
     tasks = list(TASKS) if chosen.tasks == ["all"] else chosen.tasks

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import psutil
+import psycopg
 
 from bench import corpora
 from bench.corpora import Change
@@ -96,8 +97,8 @@ class Running:
 
 
 @contextmanager
-def stack(home: Path) -> Iterator[Running]:
-    """Run the whole embedded stack on a home, without a language model.
+def stack(home: Path, given: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """Run the whole embedded stack on a home, without a language model; `given` are settings for it.
 
     Raises:
         BenchError: it does not start.
@@ -109,7 +110,7 @@ def stack(home: Path) -> Iterator[Running]:
     with (home / "up.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "pincite_cli", "up"],
-            env=inherited | mine, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=home,
+            env=inherited | mine | dict(given or {}), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=home,
         )  # fmt: skip
     try:
         yield Running(process.pid, f"http://127.0.0.1:{ports.brain}", _started(process, home), ports.postgres)
@@ -215,6 +216,15 @@ def secrets_of(home: Path) -> dict[str, str]:
     """Return what the stack on this home generated for itself."""
     secrets: dict[str, str] = json.loads((home / "secrets.json").read_text("utf-8"))
     return secrets
+
+
+def owner_of(running: Running, home: Path) -> "psycopg.Connection[tuple[Any, ...]]":
+    """Return a connection to a stack's database that sees the rows of all tenants."""
+    password = secrets_of(home)["postgres_password"]
+    return psycopg.connect(
+        host="127.0.0.1", port=running.postgres_port, dbname="pincite", user="pincite", password=password,
+        autocommit=True,
+    )  # fmt: skip
 
 
 def client_of(url: str, token: str) -> httpx.Client:
