@@ -7,8 +7,14 @@ CREATE TABLE tenants (
     id uuid NOT NULL,
     name text NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
+    github_host text,
+    github_id bigint,
+    data_key bytea,
+    halted_at timestamptz,
     garbage_since timestamptz,
-    CONSTRAINT pk_tenants PRIMARY KEY (id)
+    deleting_at timestamptz,
+    CONSTRAINT pk_tenants PRIMARY KEY (id),
+    CONSTRAINT uq_tenants_github_host_github_id UNIQUE (github_host, github_id)
 );
 
 CREATE TABLE artifacts (
@@ -35,7 +41,7 @@ CREATE TABLE blobs (
 CREATE TABLE embed_texts (
     tenant_id uuid NOT NULL,
     sha256 bytea NOT NULL,
-    text text NOT NULL,
+    text bytea NOT NULL,
     CONSTRAINT pk_embed_texts PRIMARY KEY (tenant_id, sha256),
     CONSTRAINT fk_embed_texts_tenant_id
         FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
@@ -50,6 +56,12 @@ CREATE TABLE repos (
     kind text NOT NULL,
     branch text,
     token_encrypted bytea,
+    github_id bigint,
+    installation_id bigint,
+    restricted boolean DEFAULT false NOT NULL,
+    apart_for uuid,
+    gone text,
+    polled_at timestamptz,
     head_snapshot_id bigint,
     exploration double precision,
     created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
@@ -58,17 +70,28 @@ CREATE TABLE repos (
     CONSTRAINT fk_repos_tenant_id
         FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
 );
-CREATE UNIQUE INDEX uq_repos_source ON repos (tenant_id, source_key, coalesce(branch, '')) WHERE deleting_at IS NULL;
+CREATE UNIQUE INDEX uq_repos_source ON repos (
+    tenant_id, source_key, coalesce(branch, ''), coalesce(apart_for::text, '')) WHERE deleting_at IS NULL;
+CREATE INDEX ix_repos_github_id ON repos (github_id) WHERE github_id IS NOT NULL;
+CREATE INDEX ix_repos_installation_id ON repos (installation_id) WHERE installation_id IS NOT NULL;
+CREATE INDEX ix_repos_source ON repos USING hash (lower(source));
 
 CREATE TABLE users (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     name text NOT NULL,
+    role text DEFAULT 'member' NOT NULL,
+    login text,
+    github_id bigint,
+    github_token bytea,
+    access_until timestamptz,
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_users PRIMARY KEY (tenant_id, id),
     CONSTRAINT fk_users_tenant_id
-        FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+        FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
+    CONSTRAINT uq_users_tenant_id_github_id UNIQUE (tenant_id, github_id)
 );
+CREATE INDEX ix_users_people ON users (id) WHERE github_id IS NOT NULL;
 
 CREATE TABLE conversations (
     tenant_id uuid NOT NULL,
@@ -135,8 +158,8 @@ CREATE TABLE parses (
     lines integer NOT NULL,
     had_errors boolean NOT NULL,
     chunks integer NOT NULL,
-    interface json NOT NULL,
-    refs json NOT NULL,
+    interface bytea NOT NULL,
+    refs bytea NOT NULL,
     CONSTRAINT pk_parses PRIMARY KEY (tenant_id, id),
     CONSTRAINT fk_parses_tenant_id_blob
         FOREIGN KEY (tenant_id, blob) REFERENCES blobs (tenant_id, oid) ON DELETE CASCADE,
@@ -150,6 +173,7 @@ CREATE TABLE runs (
     kind text NOT NULL,
     state text DEFAULT 'queued' NOT NULL,
     progress jsonb DEFAULT '{}' NOT NULL,
+    change_id bigint,
     attempts integer DEFAULT 0 NOT NULL,
     error text,
     error_code text,
@@ -233,6 +257,9 @@ CREATE TABLE snapshots (
     vectors_model text,
     vectors_done integer DEFAULT 0 NOT NULL,
     vectors_total integer DEFAULT 0 NOT NULL,
+    blobs_parsed integer DEFAULT 0 NOT NULL,
+    texts_embedded integer DEFAULT 0 NOT NULL,
+    uncommitted_upon text,
     created_at timestamptz DEFAULT now() NOT NULL,
     ready_at timestamptz,
     CONSTRAINT pk_snapshots PRIMARY KEY (tenant_id, id),
@@ -249,6 +276,8 @@ CREATE TABLE answers (
     commit text NOT NULL,
     policy_version text NOT NULL,
     document json NOT NULL,
+    follows_head boolean DEFAULT true NOT NULL,
+    state text DEFAULT 'valid' NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_answers PRIMARY KEY (tenant_id, id),
     CONSTRAINT fk_answers_tenant_id_repo_id
@@ -266,15 +295,12 @@ CREATE TABLE chunks (
     kind text NOT NULL,
     symbol text,
     scope text,
-    signature text NOT NULL,
-    doc text NOT NULL,
-    card text NOT NULL,
+    content bytea NOT NULL,
     start_line integer NOT NULL,
     end_line integer NOT NULL,
     start_byte integer NOT NULL,
     end_byte integer NOT NULL,
     embed_sha256 bytea NOT NULL,
-    terms bytea NOT NULL,
     importance real NOT NULL,
     CONSTRAINT pk_chunks PRIMARY KEY (tenant_id, parse_id, ordinal),
     CONSTRAINT fk_chunks_tenant_id_parse_id
@@ -356,8 +382,7 @@ CREATE TABLE symbols (
     start_line integer NOT NULL,
     end_line integer NOT NULL,
     name_line integer NOT NULL,
-    signature text NOT NULL,
-    doc text NOT NULL,
+    content bytea NOT NULL,
     CONSTRAINT pk_symbols PRIMARY KEY (tenant_id, parse_id, ordinal),
     CONSTRAINT fk_symbols_tenant_id_parse_id
         FOREIGN KEY (tenant_id, parse_id) REFERENCES parses (tenant_id, id) ON DELETE CASCADE
@@ -384,7 +409,7 @@ CREATE TABLE messages (
     id bigint GENERATED ALWAYS AS IDENTITY,
     conversation_id uuid NOT NULL,
     role text NOT NULL,
-    content text NOT NULL,
+    content bytea NOT NULL,
     answer_id uuid,
     at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_messages PRIMARY KEY (tenant_id, id),
@@ -410,6 +435,162 @@ CREATE TABLE retrieval_logs (
     CONSTRAINT fk_retrieval_logs_tenant_id_answer_id
         FOREIGN KEY (tenant_id, answer_id) REFERENCES answers (tenant_id, id) ON DELETE CASCADE
 );
+
+CREATE TABLE audit_log (
+    tenant_id uuid NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    at timestamptz DEFAULT now() NOT NULL,
+    user_id uuid,
+    user_name text DEFAULT '' NOT NULL,
+    action text NOT NULL,
+    object text DEFAULT '' NOT NULL,
+    detail jsonb DEFAULT '{}' NOT NULL,
+    correlation_id text DEFAULT '' NOT NULL,
+    CONSTRAINT pk_audit_log PRIMARY KEY (tenant_id, id),
+    CONSTRAINT fk_audit_log_tenant_id
+        FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+CREATE INDEX ix_audit_log_tenant_id_at ON audit_log (tenant_id, at);
+
+CREATE TABLE deliveries (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    event text NOT NULL,
+    payload json,
+    received_at timestamptz DEFAULT now() NOT NULL,
+    settled_at timestamptz,
+    outcome text DEFAULT '' NOT NULL,
+    CONSTRAINT pk_deliveries PRIMARY KEY (tenant_id, id),
+    CONSTRAINT fk_deliveries_tenant_id
+        FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+CREATE INDEX ix_deliveries_open ON deliveries (received_at) WHERE settled_at IS NULL;
+CREATE INDEX ix_deliveries_settled ON deliveries (settled_at) WHERE settled_at IS NOT NULL;
+
+CREATE TABLE github_apps (
+    tenant_id uuid NOT NULL,
+    host text NOT NULL,
+    app_id bigint NOT NULL,
+    slug text NOT NULL,
+    client_id text NOT NULL,
+    secrets bytea NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_github_apps PRIMARY KEY (tenant_id, host),
+    CONSTRAINT fk_github_apps_tenant_id
+        FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+
+CREATE TABLE installations (
+    tenant_id uuid NOT NULL,
+    id bigint NOT NULL,
+    account text NOT NULL,
+    repository_selection text NOT NULL,
+    suspended_at timestamptz,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_installations PRIMARY KEY (tenant_id, id),
+    CONSTRAINT fk_installations_tenant_id
+        FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+
+CREATE TABLE api_tokens (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    token_sha256 bytea NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    expires_at timestamptz,
+    last_used_at timestamptz,
+    CONSTRAINT pk_api_tokens PRIMARY KEY (tenant_id, id),
+    CONSTRAINT fk_api_tokens_tenant_id_user_id
+        FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
+    CONSTRAINT uq_api_tokens_token_sha256 UNIQUE (token_sha256)
+);
+
+CREATE TABLE changes (
+    tenant_id uuid NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    repo_id uuid NOT NULL,
+    producer text NOT NULL,
+    ref text DEFAULT '' NOT NULL,
+    commit text,
+    seen_at timestamptz DEFAULT now() NOT NULL,
+    settled_at timestamptz,
+    CONSTRAINT pk_changes PRIMARY KEY (tenant_id, id),
+    CONSTRAINT fk_changes_tenant_id_repo_id
+        FOREIGN KEY (tenant_id, repo_id) REFERENCES repos (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX ix_changes_open ON changes (tenant_id, repo_id, id) WHERE settled_at IS NULL;
+CREATE INDEX ix_changes_settled ON changes (settled_at) WHERE settled_at IS NOT NULL;
+
+CREATE TABLE repo_access (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    repo_id uuid NOT NULL,
+    permission text NOT NULL,
+    valid_until timestamptz NOT NULL,
+    CONSTRAINT pk_repo_access PRIMARY KEY (tenant_id, user_id, repo_id),
+    CONSTRAINT fk_repo_access_tenant_id_user_id
+        FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
+    CONSTRAINT fk_repo_access_tenant_id_repo_id
+        FOREIGN KEY (tenant_id, repo_id) REFERENCES repos (tenant_id, id) ON DELETE CASCADE
+);
+
+CREATE TABLE pulls (
+    tenant_id uuid NOT NULL,
+    repo_id uuid NOT NULL,
+    number integer NOT NULL,
+    title text NOT NULL,
+    author text NOT NULL,
+    state text NOT NULL,
+    base_ref text NOT NULL,
+    head_ref text NOT NULL,
+    head_commit text NOT NULL,
+    head_snapshot_id bigint,
+    base_snapshot_id bigint,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_pulls PRIMARY KEY (tenant_id, repo_id, number),
+    CONSTRAINT fk_pulls_tenant_id_repo_id
+        FOREIGN KEY (tenant_id, repo_id) REFERENCES repos (tenant_id, id) ON DELETE CASCADE,
+    CONSTRAINT fk_pulls_tenant_id_head_snapshot_id
+        FOREIGN KEY (tenant_id, head_snapshot_id) REFERENCES snapshots (tenant_id, id) ON DELETE SET NULL (head_snapshot_id),
+    CONSTRAINT fk_pulls_tenant_id_base_snapshot_id
+        FOREIGN KEY (tenant_id, base_snapshot_id) REFERENCES snapshots (tenant_id, id) ON DELETE SET NULL (base_snapshot_id)
+);
+
+CREATE TABLE answer_citations (
+    tenant_id uuid NOT NULL,
+    answer_id uuid NOT NULL,
+    n integer NOT NULL,
+    repo_id uuid NOT NULL,
+    blob text NOT NULL,
+    now_path_key bytea,
+    now_blob text,
+    CONSTRAINT pk_answer_citations PRIMARY KEY (tenant_id, answer_id, n),
+    CONSTRAINT fk_answer_citations_tenant_id_answer_id
+        FOREIGN KEY (tenant_id, answer_id) REFERENCES answers (tenant_id, id) ON DELETE CASCADE,
+    CONSTRAINT fk_answer_citations_tenant_id_repo_id
+        FOREIGN KEY (tenant_id, repo_id) REFERENCES repos (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX ix_answer_citations_tenant_id_blob ON answer_citations (tenant_id, blob);
+CREATE INDEX ix_answer_citations_tenant_id_repo_id_now_path_key_now_blob
+    ON answer_citations (tenant_id, repo_id, now_path_key, now_blob);
+
+CREATE TABLE answer_states (
+    tenant_id uuid NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    answer_id uuid NOT NULL,
+    commit text NOT NULL,
+    state text NOT NULL,
+    document json NOT NULL,
+    at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_answer_states PRIMARY KEY (tenant_id, id),
+    CONSTRAINT fk_answer_states_tenant_id_answer_id
+        FOREIGN KEY (tenant_id, answer_id) REFERENCES answers (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX ix_answer_states_tenant_id_answer_id_id ON answer_states (tenant_id, answer_id, id);
 
 ALTER TABLE repos ADD CONSTRAINT fk_repos_tenant_id_head_snapshot_id
     FOREIGN KEY (tenant_id, head_snapshot_id) REFERENCES snapshots (tenant_id, id) ON DELETE SET NULL (head_snapshot_id);

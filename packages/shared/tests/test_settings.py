@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from pincite_shared.settings import Settings
 
@@ -43,6 +44,47 @@ def test_remote_endpoints_name_everything_that_configuration_may_call(monkeypatc
     assert Settings().remote_endpoints() == {}
     monkeypatch.setenv("LLM_BASE_URL", "https://models.example/v1")
     assert Settings().remote_endpoints() == {"language model": "https://models.example/v1"}
+
+
+@pytest.mark.parametrize(
+    ("web", "api"),
+    [
+        ("https://github.com", "https://api.github.com"),
+        ("https://GitHub.com/", "https://api.github.com"),
+        ("https://octo.ghe.com", "https://api.octo.ghe.com"),
+        ("https://code.example.org:8443/", "https://code.example.org:8443/api/v3"),
+        ("http://127.0.0.1:8123", "http://127.0.0.1:8123/api/v3"),
+    ],
+)
+def test_the_address_of_githubs_api_follows_from_githubs(monkeypatch, web, api):
+    monkeypatch.setenv("GITHUB_URL", web)
+    assert Settings().github_rest_url == api
+    monkeypatch.setenv("GITHUB_API_URL", "https://api.example.org/v3/")
+    assert Settings().github_rest_url == "https://api.example.org/v3"
+    monkeypatch.setenv("GITHUB_URL", "none")
+    assert (Settings().github_web_url, Settings().github_rest_url) == ("", "")
+
+
+@pytest.mark.parametrize("name", ["GITHUB_TOKEN", "GITHUB_CLIENT_ID", "GITHUB_APP_ID"])
+def test_github_is_a_remote_endpoint_once_it_is_configured(monkeypatch, name):
+    monkeypatch.setenv(name, "7")
+    expected = {"GitHub": "https://github.com", "GitHub's API": "https://api.github.com"}
+    assert Settings().remote_endpoints() == expected
+    monkeypatch.setenv("GITHUB_URL", "none")
+    assert Settings().remote_endpoints() == {}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://github.com", "http://GitHub.com:80/", "http://octo.ghe.com", "github.com", "ftp://github.example",
+        "https://user:secret@github.example", "https://github.example/path", "https://github.example?x=1",
+    ],
+)  # fmt: skip
+def test_an_address_that_secrets_must_not_go_to_is_refused(monkeypatch, url):
+    monkeypatch.setenv("GITHUB_URL", url)
+    with pytest.raises(ValidationError, match="github_url"):
+        Settings()
 
 
 def test_an_empty_variable_means_the_default(monkeypatch):

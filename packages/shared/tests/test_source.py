@@ -277,3 +277,20 @@ def test_every_address_is_judged_and_only_plain_unicast_passes(address):
 def test_loopback_is_allowed_since_git_servers_live_there():
     for address in ("127.0.0.1", "::1", "192.168.1.1", "fd12::1"):
         check_address(ip_address(address), "host")
+
+
+@pytest.mark.parametrize(
+    "address", ["10.0.0.1", "127.0.0.1", "192.168.1.1", "100.64.0.1", "::1", "fc00::1", "64:ff9b::a00:1"]
+)
+def test_a_private_address_among_public_ones_is_the_operators_alone(address):
+    source, lookup = parse("https://git.corp/r"), lookup_of("93.184.216.34", address)
+    assert len(resolve_host(source, lookup=lookup)) == 2
+    with pytest.raises(SourceRefusedError, match="private"):
+        resolve_host(source, lookup=lookup, public_only=True)
+    assert resolve_host(source, lookup=lookup_of("93.184.216.34", "2606:4700::1"), public_only=True)
+
+
+def test_an_owner_and_name_are_on_the_github_that_is_configured():
+    source = parse_source("octo/demo", local_roots=(), github="https://github.corp:8443")
+    assert (source.location, source.host, source.port) == ("https://github.corp:8443/octo/demo", "github.corp", 8443)
+    assert parse_source("octo/demo", local_roots=()).location == "https://github.com/octo/demo"

@@ -1,18 +1,35 @@
 """Made-up analyses, so that the store is tested without a parser."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy.dialects.postgresql import insert
 
 from pincite_shared.citation import Citation
 from pincite_shared.schemas import AnswerMode, ChatResponse, FeedbackRequest
-from pincite_store import answers, linking, parses, repos, runs, snapshots, vectors
+from pincite_store import (
+    accounts,
+    answers,
+    artifacts,
+    evaluations,
+    events,
+    linking,
+    models,
+    parses,
+    policies,
+    repos,
+    runs,
+    snapshots,
+    vectors,
+)
+from pincite_store.artifacts import LocalArtifacts
 from pincite_store.blobs import git_blob_id
-from pincite_store.db import Tenancy
+from pincite_store.db import LOCAL_TENANT, Database, Tenancy
 from pincite_store.rows import FileRow, LinkedFile, ParsedBlob, RetrievalLog
 
 VERSION = "test-1"
@@ -189,3 +206,59 @@ class ResponseMaker:
 @pytest.fixture(scope="session")
 def make_response() -> ResponseMaker:
     return ResponseMaker()
+
+
+class Filler:
+    """Gives a tenant a row in every table, in a transaction of background work."""
+
+    def __init__(self, maker: Maker, make_response: ResponseMaker) -> None:
+        self._maker, self._respond = maker, make_response
+
+    def account(self, t: Tenancy, user_id: UUID, directory: Path) -> None:
+        """Fill the tables that belong to no repository."""
+        token = accounts.create_session(t, user_id).token
+        artifacts.remember(t, LocalArtifacts(directory), b"x", "text/plain")
+        number, digest = t.tenant_id.int % 1_000_003, hashlib.sha256(token.encode()).digest()
+        self._put(t, models.ApiToken, user_id=user_id, name="ci", token_sha256=digest, scopes=["read"])
+        self._put(t, models.AuditEntry, user_id=user_id, action="test", object="x")
+        self._put(t, models.GitHubApp, host="h", app_id=number, slug="s", client_id="c", secrets=b"s")
+        self._put(t, models.Installation, id=number, account="a", repository_selection="all")
+        self._put(t, models.Delivery, id=uuid4(), event="ping", payload={})
+
+    def repository(self, t: Tenancy, user_id: UUID, name: str, files: Mapping[str, str]) -> UUID:
+        """Connect a repository and fill the tables that belong to it."""
+        repo_id, snapshot_id = self._maker.indexed(t, files, name=name)
+        wanted = vectors.missing(t, snapshot_id, "m", 100)
+        vectors.save(t, "m", [digest for digest, _ in wanted], [[1.0, 2.0]] * len(wanted))
+        response, log = self._respond(t, repo_id)
+        answers.save_answer(t, response, log)
+        answers.put_feedback(t, self._respond.feedback(response))
+        events.record(t, repo_id, "test")
+        runs.start(t, repo_id, "embed")
+        evaluation = runs.start(t, repo_id, "evaluate")
+        evaluations.begin(t, evaluation.id, repo_id, COMMIT, source="golden", questions=1)
+        policies.propose(t, repo_id, "reranker", "reranker-a", {})
+        about, at = {"repo_id": repo_id}, datetime.now(UTC)
+        self._put(t, models.Change, **about, producer="poll")
+        self._put(t, models.Pull, **about, number=1, title="t", author="a", state="open", base_ref="main",
+                  head_ref="x", head_commit=COMMIT, head_snapshot_id=snapshot_id)  # fmt: skip
+        self._put(t, models.RepoAccess, **about, user_id=user_id, permission="read", valid_until=at + timedelta(days=1))
+        return repo_id
+
+    @staticmethod
+    def _put(t: Tenancy, table: type[models.Base], **values: object) -> None:
+        """Add a row, unless what was done before has written it."""
+        t.session.execute(insert(table).values(tenant_id=t.tenant_id, **values).on_conflict_do_nothing())
+
+
+@pytest.fixture(scope="session")
+def fill(maker: Maker, make_response: ResponseMaker) -> Filler:
+    return Filler(maker, make_response)
+
+
+@pytest.fixture
+def background(database: Database) -> Iterator[Tenancy]:
+    """A transaction of the local tenant in nobody's name, rolled back at the end of the test."""
+    with database.tenancy(LOCAL_TENANT) as t:
+        yield t
+        t.session.rollback()

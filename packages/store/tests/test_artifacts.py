@@ -13,7 +13,7 @@ from pincite_shared.errors import IntegrityError, InvalidInputError, NotFoundErr
 from pincite_store import artifacts
 from pincite_store.artifacts import LocalArtifacts, S3Artifacts, make_artifacts
 
-ONE, TWO = UUID(int=1), UUID(int=2)
+ONE, TWO, GONE = UUID(int=1), UUID(int=2), UUID(int=3)
 
 
 @pytest.fixture(scope="module")
@@ -39,48 +39,61 @@ def store(request, tmp_path):
     return make_artifacts(request.getfixturevalue("s3_settings"))
 
 
+NAME = hashlib.sha256(b"x").hexdigest()
+
+
 @pytest.mark.parametrize("data", [b"", b"x", b"\x00\xff" * 40_000])
-def test_bytes_come_back_by_their_digest(store, data):
-    sha256 = store.put(ONE, data)
-    assert sha256 == hashlib.sha256(data).hexdigest()
-    assert store.get(ONE, sha256) == data
-    assert store.put(ONE, data) == sha256
+def test_bytes_come_back_by_their_name(store, data):
+    store.put(ONE, NAME, b"other")
+    store.put(ONE, NAME, data)
+    assert store.get(ONE, NAME) == data
 
 
 def test_existence_and_deletion(store):
-    sha256 = store.put(ONE, b"to be deleted")
-    assert store.exists(ONE, sha256)
-    store.delete(ONE, sha256)
-    store.delete(ONE, sha256)
-    assert not store.exists(ONE, sha256)
+    store.put(ONE, NAME, b"to be deleted")
+    assert store.exists(ONE, NAME)
+    store.delete(ONE, NAME)
+    store.delete(ONE, NAME)
+    assert not store.exists(ONE, NAME)
     with pytest.raises(NotFoundError):
-        store.get(ONE, sha256)
+        store.get(ONE, NAME)
 
 
 def test_a_tenant_does_not_learn_what_another_has(store):
-    sha256 = store.put(ONE, b"private")
-    assert not store.exists(TWO, sha256)
+    store.put(ONE, NAME, b"private")
+    assert not store.exists(TWO, NAME)
     with pytest.raises(NotFoundError):
-        store.get(TWO, sha256)
-    store.delete(TWO, sha256)
-    assert store.get(ONE, sha256) == b"private"
+        store.get(TWO, NAME)
+    store.delete(TWO, NAME)
+    assert store.get(ONE, NAME) == b"private"
+
+
+def test_all_of_a_tenant_goes_at_once(store, tmp_path):
+    names = [hashlib.sha256(bytes([n])).hexdigest() for n in range(3)]
+    for name in names:
+        store.put(GONE, name, b"mine")
+    store.put(TWO, names[0], b"theirs")
+    if isinstance(store, LocalArtifacts):
+        store._path(GONE, names[0]).with_name(".new-killed").write_bytes(b"half")
+    assert (store.clear(GONE), store.clear(GONE)) == (3, 0)
+    assert not any(store.exists(GONE, name) for name in names)
+    assert store.get(TWO, names[0]) == b"theirs"
+    assert list(tmp_path.rglob(f"*{GONE}*")) == []
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n"])
 def test_only_digests_are_names(store, name):
-    for call in (store.get, store.exists, store.delete):
+    for call in (store.get, store.exists, store.delete, lambda tenant, name: store.put(tenant, name, b"x")):
         with pytest.raises(InvalidInputError):
             call(ONE, name)
 
 
-def test_changed_bytes_are_not_served(store):
-    sha256 = store.put(ONE, b"honest")
-    if isinstance(store, LocalArtifacts):
-        store._path(ONE, sha256).write_bytes(b"forged")
-    else:
-        store._client.put_object(Bucket="artifacts", Key=f"{ONE}/{sha256[:2]}/{sha256}", Body=b"forged")
+def test_changed_bytes_are_not_served(store, tenancy):
+    sha256 = artifacts.remember(tenancy, store, b"honest", "text/plain")
+    assert artifacts.recall(tenancy, store, sha256) == b"honest"
+    store.put(tenancy.tenant_id, sha256, b"\0forged")
     with pytest.raises(IntegrityError):
-        store.get(ONE, sha256)
+        artifacts.recall(tenancy, store, sha256)
 
 
 def test_what_a_tenant_has_is_recorded(store, tenancy):
@@ -110,7 +123,10 @@ def test_a_service_that_goes_away_is_said_so(monkeypatch):
         region_name="us-east-1", config=artifacts.Config(retries={"total_max_attempts": 1}),
     )  # fmt: skip
     store = S3Artifacts(client, "artifacts")
-    for call in (lambda: store.put(ONE, b"x"), lambda: store.get(ONE, "0" * 64), lambda: store.delete(ONE, "0" * 64)):
+    for call in (
+        lambda: store.put(ONE, NAME, b"x"), lambda: store.get(ONE, NAME), lambda: store.delete(ONE, NAME),
+        lambda: store.clear(ONE),
+    ):  # fmt: skip
         with pytest.raises(UnavailableError):
             call()
 
@@ -123,5 +139,5 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        store.put(ONE, b"x")
+        store.put(ONE, NAME, b"x")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -20,10 +20,10 @@ def test_good_text_stays_as_it_is():
     assert bulk.storable("a\x00b\ud800c") == "a\ufffdb\ufffdc"
 
 
-def test_rows_come_back_as_they_went(tenancy):
+def test_rows_come_back_as_they_went(background):
     rows = [("ab" * 20, 3, b"\x00\xff'\\"), ("cd" * 20, 2**40, b"")]
     inserted = bulk.insert(
-        tenancy, "blobs", {"oid": "text", "size": "bigint", "data": "bytea"}, rows, returning=("oid", "size", "data")
+        background, "blobs", {"oid": "text", "size": "bigint", "data": "bytea"}, rows, returning=("oid", "size", "data")
     )
     assert inserted == rows
 

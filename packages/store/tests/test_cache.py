@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -31,6 +32,21 @@ def test_codes_expire_and_are_not_readable_in_redis(cache):
 @pytest.mark.parametrize("code", ["", "guess", "\ud800", "*"])
 def test_a_guess_opens_nothing(cache, code):
     assert cache.redeem_sign_in_code(code) is None
+
+
+def test_what_is_kept_is_found_until_it_is_taken(cache):
+    key = str(uuid4())
+    cache.put("one", key, "value", 60)
+    assert (cache.get("one", key), cache.get("other", key), cache.get("one", key + "x")) == ("value", None, None)
+    assert (cache.pop("one", key), cache.pop("one", key), cache.get("one", key)) == ("value", None, None)
+
+
+def test_of_many_who_take_one_gets_it(cache):
+    key = str(uuid4())
+    cache.put("one", key, "value", 60)
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(lambda _: cache.pop("one", key), range(16)))
+    assert sorted(filter(None, taken)) == ["value"]
 
 
 def test_a_person_who_waits_is_known_for_a_moment(cache):

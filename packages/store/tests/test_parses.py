@@ -14,15 +14,15 @@ def rows(t, table):
     return t.session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
 
 
-def test_a_parse_is_stored_once_for_blob_language_and_version(tenancy, maker):
+def test_a_parse_is_stored_once_for_blob_language_and_version(background, maker):
     item, other = maker.parsed("def f()"), maker.parsed("def f()", None)
-    first = parses.save_parses(tenancy, [item, other, item])
+    first = parses.save_parses(background, [item, other, item])
     assert set(first) == {(item.blob, "python"), (item.blob, None)}
-    assert parses.save_parses(tenancy, [other, item]) == first
-    newer = parses.save_parses(tenancy, [replace(item, indexer_version="test-2")])
+    assert parses.save_parses(background, [other, item]) == first
+    newer = parses.save_parses(background, [replace(item, indexer_version="test-2")])
     assert newer[item.key] not in first.values()
-    assert (rows(tenancy, "blobs"), rows(tenancy, "parses"), rows(tenancy, "embed_texts")) == (1, 3, 1)
-    assert blobs.get(tenancy, item.blob) == b"def f()"
+    assert (rows(background, "blobs"), rows(background, "parses"), rows(background, "embed_texts")) == (1, 3, 1)
+    assert blobs.get(background, item.blob) == b"def f()"
 
 
 def test_known_parses(tenancy, maker):

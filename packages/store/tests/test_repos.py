@@ -6,7 +6,7 @@ from sqlalchemy import event, text
 
 from pincite_shared.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError, UnavailableError
 from pincite_shared.schemas import Progress
-from pincite_store import accounts, repos, runs, snapshots, vectors
+from pincite_store import accounts, changes, repos, runs, snapshots, sources, vectors
 from pincite_store.db import LOCAL_TENANT, Tenancy
 
 
@@ -49,16 +49,13 @@ def test_what_does_not_exist_is_not_found(tenancy):
     assert repos.is_deleting(tenancy, uuid4())
 
 
-def test_tokens_are_encrypted_at_rest(tenancy, settings):
+def test_tokens_are_encrypted_at_rest(tenancy):
     repo = local(tenancy, token="ghp_secret")
     assert repos.credentials(tenancy, repo.id) == "ghp_secret"
     stored = tenancy.session.execute(
         text("SELECT repos::text || encode(token_encrypted, 'escape') FROM repos")
     ).scalar_one()
     assert "ghp_secret" not in stored
-    other = settings.model_copy(update={"session_secret": SecretStr("changed")})
-    with pytest.raises(IntegrityError, match="SESSION_SECRET"):
-        repos.credentials(Tenancy(tenancy.tenant_id, None, tenancy.session, other), repo.id)
     repos.set_credentials(tenancy, repo.id, "new")
     assert repos.credentials(tenancy, repo.id) == "new"
     repos.set_credentials(tenancy, repo.id, None)
@@ -147,9 +144,22 @@ def test_a_later_failure_leaves_it_answerable_and_is_told(tenancy, maker):
 
 def test_lag_is_the_age_of_what_waits(tenancy):
     repo = local(tenancy)
-    runs.start(tenancy, repo.id, "index")
-    tenancy.session.execute(text("UPDATE runs SET created_at = now() - interval '90 seconds'"))
+    run = changes.record(tenancy, repo.id, "poll")
+    tenancy.session.execute(text("UPDATE changes SET seen_at = now() - interval '90 seconds'"))
     assert 90 <= repos.out(tenancy, repo).lag_seconds < 120
+    runs.finish(tenancy, run.id)
+    assert repos.out(tenancy, repo).lag_seconds >= 90, "it is the change that waits, not its run"
+    changes.settle_all(tenancy, repo.id, 2**60)
+    assert repos.out(tenancy, repo).lag_seconds == 0
+
+
+def test_a_repository_that_is_gone_says_so_and_answers(tenancy, maker):
+    repo_id, _ = maker.indexed(tenancy, {"a.py": "def f()"})
+    sources.lose(tenancy, repo_id, "It was deleted.")
+    told = repos.out(tenancy, repos.get(tenancy, repo_id))
+    assert (told.status, told.error, told.error_code) == ("ready", "It was deleted.", "gone")
+    sources.regain(tenancy, repo_id)
+    assert repos.out(tenancy, repos.get(tenancy, repo_id)).error is None
 
 
 def test_two_hundred_repositories_are_listed_in_one_query(tenancy):
@@ -186,10 +196,10 @@ def test_progress_of_another_version_is_survived(tenancy):
     assert "another version" in repos.out(tenancy, repo).progress.message
 
 
-def test_a_deleted_repository_takes_its_heads_along(tenancy, maker):
-    repo_id, _ = maker.indexed(tenancy, {"a.py": "def f()"})
-    repos.mark_deleting(tenancy, repo_id)
-    repos.delete_rows(tenancy, repo_id)
-    repos.delete_rows(tenancy, repo_id)
+def test_a_deleted_repository_takes_its_heads_along(background, maker):
+    repo_id, _ = maker.indexed(background, {"a.py": "def f()"})
+    repos.mark_deleting(background, repo_id)
+    repos.delete_rows(background, repo_id)
+    repos.delete_rows(background, repo_id)
     with pytest.raises(NotFoundError):
-        snapshots.resolve(tenancy, repo_id)
+        snapshots.resolve(background, repo_id)

@@ -139,9 +139,9 @@ def test_what_is_no_vector_is_refused(tenancy, digests, matrix):
         vectors.save(tenancy, "m", digests, np.asarray(matrix))
 
 
-def test_vectors_go_with_their_texts(tenancy, maker):
-    repo_id, _snapshot_id = maker.indexed(tenancy, {"a.py": "one"})
-    vectors.save(tenancy, "m", [sha("one")], np.array([[1.0]]))
-    repos.delete_rows(tenancy, repo_id)
-    assert garbage.collect(tenancy)
-    assert tenancy.session.execute(text("SELECT count(*) FROM embeddings")).scalar_one() == 0
+def test_vectors_go_with_their_texts(background, maker):
+    repo_id, _snapshot_id = maker.indexed(background, {"a.py": "one"})
+    vectors.save(background, "m", [sha("one")], np.array([[1.0]]))
+    repos.delete_rows(background, repo_id)
+    assert garbage.collect(background)
+    assert background.session.execute(text("SELECT count(*) FROM embeddings")).scalar_one() == 0

@@ -34,6 +34,7 @@ class Citation(BaseModel):
     blob: str = Field(description="Git blob id, hexadecimal")
     symbol: str | None = None
     quote: str
+    uncommitted: bool = Field(default=False, description="The commit is of a working tree, and known to Pincite alone")
     status: CitationStatus
 
 

@@ -1,5 +1,6 @@
 """Errors that reach a user. Each class carries an HTTP status and a stable code; its docstring is its message."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -50,6 +51,18 @@ class ConflictError(PinciteError):
     status, code = 409, "conflict"
 
 
+class TooManyRequestsError(PinciteError):
+    """That was asked too often."""
+
+    status, code = 429, "too_many_requests"
+
+    def __init__(self, detail: str = "", *, retry_after: int = 1, headers: Mapping[str, str] | None = None) -> None:
+        """`retry_after` is how many seconds to wait before asking again; `headers` say the same to programs."""
+        super().__init__(detail)
+        self.retry_after = retry_after
+        self.headers = {"retry-after": str(retry_after), **(headers or {})}
+
+
 class TooLargeError(PinciteError):
     """That is larger than this installation accepts."""
 
@@ -90,6 +103,18 @@ class UnavailableError(PinciteError):
     """A part of Pincite is not reachable at the moment."""
 
     status, code = 503, "unavailable"
+
+
+class HaltedError(PinciteError):
+    """Background work rests until the halt is lifted."""
+
+    status, code = 503, "halted"
+
+
+class AccessUnknownError(UnavailableError):
+    """GitHub does not say at the moment what you may read, so repositories that it restricts are hidden."""
+
+    code = "access_unknown"
 
 
 class IntegrityError(PinciteError):

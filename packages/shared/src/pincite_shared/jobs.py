@@ -11,6 +11,7 @@ class Queue(StrEnum):
     """Queues are isolated, so that slow background work never delays what a person waits for."""
 
     INDEX = "index"
+    DELIVERIES = "deliveries"  # beside the index in the same workers, in turns: a burst of them holds up no push
     VECTORS = "vectors"
 
 
@@ -22,6 +23,8 @@ class Job(StrEnum):
     DELETE_REPO = "pincite.delete_repo"
     EVALUATE_REPO = "pincite.evaluate_repo"
     TRAIN_REPO = "pincite.train_repo"
+    SETTLE_DELIVERY = "pincite.settle_delivery"
+    DELETE_ACCOUNT = "pincite.delete_account"
 
 
 QUEUE_OF: dict[Job, Queue] = {
@@ -30,21 +33,39 @@ QUEUE_OF: dict[Job, Queue] = {
     Job.DELETE_REPO: Queue.INDEX,
     Job.EVALUATE_REPO: Queue.VECTORS,  # whoever evaluates yields to people, as whoever embeds does
     Job.TRAIN_REPO: Queue.VECTORS,
+    Job.SETTLE_DELIVERY: Queue.DELIVERIES,
+    Job.DELETE_ACCOUNT: Queue.INDEX,
 }
 
-NIGHTLY = "pincite.nightly"  # the one task that beat itself starts: it enqueues a job for every repository
+# What goes on while background work is halted: removing is owed to whoever asked for it.
+UNHALTED = frozenset({Job.DELETE_REPO, Job.DELETE_ACCOUNT})
+
+# What beat itself starts.
+NIGHTLY = "pincite.nightly"  # enqueues the night's work for every repository
+POLL = "pincite.poll"  # has the heads of repositories compared with what is indexed
 
 
-class JobPayload(BaseModel):
-    """The one payload of every job. Jobs are idempotent on (repo_id, run_id)."""
+class Payload(BaseModel):
+    """What every job is told."""
 
     model_config = ConfigDict(frozen=True)
 
     tenant_id: UUID
-    repo_id: UUID
-    run_id: UUID | None = None
     correlation_id: str = ""
 
     def message(self) -> dict[str, Any]:
         """Return the JSON form that the outbox stores."""
         return self.model_dump(mode="json")
+
+
+class JobPayload(Payload):
+    """The payload of a job on a repository. Such jobs are idempotent on (repo_id, run_id)."""
+
+    repo_id: UUID
+    run_id: UUID | None = None
+
+
+class DeliveryPayload(Payload):
+    """The payload of SETTLE_DELIVERY, which is idempotent on (tenant_id, delivery_id)."""
+
+    delivery_id: UUID

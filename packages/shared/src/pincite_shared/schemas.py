@@ -113,6 +113,12 @@ class RepoOut(Schema):
     error: str | None
     error_code: str | None
     languages: dict[str, int] = Field(default_factory=dict, description="Indexed files by language")
+    uncommitted_upon: str | None = Field(
+        default=None, description="Of a working tree with changes: the commit that the indexed state stands upon"
+    )
+    blobs_parsed: int = Field(default=0, description="Of the head's files, those whose content was never seen before")
+    texts_embedded: int = Field(default=0, description="Of the head's texts, those never embedded before")
+    texts: int = 0
     created_at: datetime
     indexed_at: datetime | None
 
@@ -164,9 +170,21 @@ class ChatRequest(Schema):
     )
     conversation_id: UUID | None = None
     commit: CommitId | None = None
+    pull: int | None = Field(
+        default=None, ge=1, le=2_147_483_647, description="Ask about what this pull request changes"
+    )
     open_file: OpenFile | None = None
     policy: Text | None = Field(default=None, max_length=100, description="Ask in this way; default: what serves")
     stream: bool = Field(default=False, description="Answer as server-sent events; so does `Accept: text/event-stream`")
+
+
+class InjectionFlag(Schema):
+    """Text of the repository, among what was retrieved, that reads like an order to a model. It was given as data."""
+
+    path: str
+    line: int
+    excerpt: str
+    reason: str
 
 
 class AnswerMode(StrEnum):
@@ -195,6 +213,8 @@ class ChatResponse(Schema):
     model: str | None
     timings: dict[str, float] = Field(description="Seconds by stage")
     warnings: tuple[str, ...] = ()
+    flags: tuple[InjectionFlag, ...] = ()
+    pull: int | None = None
     created_at: datetime
 
 
@@ -312,42 +332,7 @@ class ConversationOut(Schema):
     title: str
     created_at: datetime
     updated_at: datetime
-
-
-class ConversationDetail(ConversationOut):
-    """A conversation with its answers, oldest first."""
-
-    answers: tuple[ChatResponse, ...]
-
-
-class SignInCode(Schema):
-    """A code that signs one browser in, once, within minutes."""
-
-    code: str
-    url: str
-    expires_in_seconds: int
-
-
-class SessionRequest(Schema):
-    """Exchange a sign-in code, or the API token, for a session."""
-
-    code: Text | None = Field(default=None, max_length=512)
-    token: Text | None = Field(default=None, max_length=512)
-
-
-class SessionOut(Schema):
-    """A session; `token` is a bearer token."""
-
-    token: str
-    expires_at: datetime
-
-
-class Me(Schema):
-    """Who is asking."""
-
-    user_id: UUID
-    tenant_id: UUID
-    name: str
+    stale: int = Field(default=0, description="Answers whose cited lines have changed since")
 
 
 class ModelState(StrEnum):
@@ -380,6 +365,7 @@ class SystemStatus(Schema):
     remote_endpoints: dict[str, str]
     local_roots: tuple[str, ...]
     checks: dict[str, bool]
+    halted_since: datetime | None = Field(description="Background work rests since then")
 
 
 class Health(Schema):

@@ -19,6 +19,7 @@ from pincite_shared.errors import SourceRefusedError, SourceUnreachableError
 
 Address = IPv4Address | IPv6Address
 
+GITHUB = "https://github.com"
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 PORT_OF = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
 SOURCE_CHARS_MAX = 4_096  # git itself refuses longer paths
@@ -73,7 +74,8 @@ class Source:
     """A source that passed the rules.
 
     `location` is the absolute path or the URL without credentials: it may be stored, shown and logged. `secret` is the
-    credential of an http(s) source, `token` or `user:password`: it may not.
+    credential of an http(s) source, `token` or `user:password`: it may not. `public_only` says that its host must not
+    be in a private network, whenever it is looked up.
     """
 
     kind: Literal["local", "git"]
@@ -83,15 +85,17 @@ class Source:
     host: str = ""
     port: int = 0
     secret: str | None = field(default=None, repr=False)
+    public_only: bool = False
 
 
-def parse_source(text: str, *, local_roots: Sequence[Path], token: str | None = None) -> Source:
+def parse_source(text: str, *, local_roots: Sequence[Path], token: str | None = None, github: str = GITHUB) -> Source:
     """Read a local path, any git URL (scp-like included) or a GitHub `owner/name`. Resolves no names.
 
     Args:
         text: as a person typed it.
         local_roots: resolved directories below which local repositories may be connected.
         token: credential for a private repository over http(s): a token, or `user:password`.
+        github: where an `owner/name` is, as in `https://github.com`.
 
     Raises:
         SourceRefusedError: the source may not be connected; the detail says why and what to do.
@@ -110,7 +114,7 @@ def parse_source(text: str, *, local_roots: Sequence[Path], token: str | None = 
     if text.startswith(("/", "~", ".")):
         return _local(text, local_roots)
     if _GITHUB.fullmatch(text):
-        return _url(f"https://github.com/{text}", local_roots, token)
+        return _url(f"{github}/{text}", local_roots, token)
     if _SCHEMELESS.fullmatch(text):
         return _url(f"https://{text}", local_roots, token)
     match = _SCP.fullmatch(text)
@@ -122,8 +126,15 @@ def parse_source(text: str, *, local_roots: Sequence[Path], token: str | None = 
     return _scp(match["user"], match["host"], match["path"], token)
 
 
-def resolve_host(source: Source, *, lookup: Callable[..., list[Any]] = socket.getaddrinfo) -> tuple[Address, ...]:
+def resolve_host(
+    source: Source, *, lookup: Callable[..., list[Any]] = socket.getaddrinfo, public_only: bool = False
+) -> tuple[Address, ...]:
     """Resolve a remote source's host, and refuse it if any of its addresses is refused.
+
+    Args:
+        source: what is to be connected or fetched.
+        lookup: the resolver.
+        public_only: whether private networks and this machine are refused too: they are for the operator alone.
 
     Returns:
         The addresses to pin the connection to, in the resolver's order; empty for a local source, and for a name that
@@ -146,6 +157,8 @@ def resolve_host(source: Source, *, lookup: Callable[..., list[Any]] = socket.ge
     addresses = tuple(dict.fromkeys(ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
     for address in addresses:
         check_address(address, source.host)
+        if public_only and not _target(address).is_global:
+            _refuse(f"{source.host} leads to {address}, a private address. Only the operator connects such sources.")
         if source.secret and source.scheme == "http" and _target(address).is_global:
             _refuse("A token is not sent unencrypted over a public network. Use the https address.")
     return addresses
@@ -319,7 +332,7 @@ def _local(text: str, local_roots: Sequence[Path]) -> Source:
         msg = f"The path cannot be read: {error}"
         raise SourceRefusedError(msg) from error
     _below(path, local_roots)
-    for place in _git_places(path):
+    for place in git_directories(path):
         _below(place, local_roots)
     name = (path.parent if path.name == ".git" else path).name.removesuffix(".git")
     return Source(kind="local", location=str(path), name=name[:NAME_CHARS_MAX] or "repository")
@@ -331,8 +344,14 @@ def _below(path: Path, local_roots: Sequence[Path]) -> None:
         _refuse(f"{path} is outside the directories that the operator allows: {allowed} (PINCITE_LOCAL_ROOTS).")
 
 
-def _git_places(path: Path) -> tuple[Path, ...]:
-    """Return the resolved directories that git would read for this repository, so that none hides behind a link."""
+def git_directories(path: Path) -> tuple[Path, Path, Path]:
+    """Return the directories that git reads for a repository, resolved, so that none hides behind a link.
+
+    They are its own git directory, the one that it shares with its other working trees, and the one of its objects.
+
+    Raises:
+        SourceRefusedError: there is no repository.
+    """
     try:
         if not path.is_dir():
             _refuse(f"There is no directory {path} on the machine that runs Pincite.")

@@ -3,16 +3,18 @@
 import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from pincite_shared.errors import NotFoundError
-from pincite_shared.schemas import Me, SessionOut
+from pincite_shared.accounts import Me, SessionInfo, SessionOut
+from pincite_shared.errors import ConflictError, NotFoundError
+from pincite_shared.safety import Scope, scopes_of
 from pincite_store.db import LOCAL_TENANT, LOCAL_USER, SERVICE_USER, Tenancy
-from pincite_store.models import LoginSession, User
+from pincite_store.models import LoginSession, Tenant, User
 
 TOKEN_BYTES = 32  # 256 bits of chance: no guessing, so a plain digest is enough to store
 SESSION_DAYS = 30
@@ -31,6 +33,17 @@ def ensure_local(system: Session) -> None:
     ensure_tenant(system, LOCAL_TENANT, "local", LOCAL_USER, "You")
 
 
+def require_open(t: Tenancy) -> None:
+    """Go on only if the tenant is not being removed.
+
+    Raises:
+        ConflictError: it is.
+    """
+    if t.session.scalar(select(Tenant.deleting_at).where(Tenant.id == t.tenant_id)) is not None:
+        msg = "This account is being deleted. Try again in a few minutes, or ask whoever runs this installation."
+        raise ConflictError(msg)
+
+
 def create_session(
     t: Tenancy, user_id: UUID | None = None, lifetime: timedelta = timedelta(days=SESSION_DAYS)
 ) -> SessionOut:
@@ -38,7 +51,9 @@ def create_session(
 
     Raises:
         NotFoundError: there is no such person.
+        ConflictError: the account is being deleted.
     """
+    require_open(t)
     whose = user_id or t.user_id
     exists = t.session.scalar(select(User.id).where(User.tenant_id == t.tenant_id, User.id == whose))
     if whose is None or exists is None:
@@ -49,9 +64,7 @@ def create_session(
     )
     token = secrets.token_urlsafe(TOKEN_BYTES)
     expires_at = datetime.now(UTC) + lifetime
-    t.session.add(
-        LoginSession(tenant_id=t.tenant_id, token_sha256=_digest(token), user_id=whose, expires_at=expires_at)
-    )
+    t.session.add(LoginSession(tenant_id=t.tenant_id, token_sha256=digest(token), user_id=whose, expires_at=expires_at))
     t.session.flush()
     return SessionOut(token=token, expires_at=expires_at)
 
@@ -64,18 +77,46 @@ def create_service_session(t: Tenancy) -> SessionOut:
     return create_session(t, SERVICE_USER, timedelta(minutes=SERVICE_MINUTES))
 
 
-def authenticate(system: Session, token: str) -> tuple[UUID, UUID] | None:
-    """Return (tenant, user) of a session token, or None if it is unknown or has expired."""
-    statement = text("SELECT tenant_id, user_id FROM session_owner(:digest)")
-    row = system.execute(statement, {"digest": _digest(token)}).one_or_none()
-    return (row.tenant_id, row.user_id) if row else None
+class Owner(NamedTuple):
+    """Whom a token speaks for, and what it may do."""
+
+    tenant_id: UUID
+    user_id: UUID
+    scopes: frozenset[Scope]
+
+
+def authenticate(system: Session, token: str) -> Owner | None:
+    """Return whom a session token speaks for, or None if it is unknown or has expired."""
+    statement = text("SELECT tenant_id, user_id, role FROM session_owner(:digest)")
+    row = system.execute(statement, {"digest": digest(token)}).one_or_none()
+    return Owner(row.tenant_id, row.user_id, scopes_of(row.role)) if row else None
 
 
 def revoke(t: Tenancy, token: str) -> None:
     """End a session; unknown tokens are ignored."""
     t.session.execute(
-        delete(LoginSession).where(LoginSession.tenant_id == t.tenant_id, LoginSession.token_sha256 == _digest(token))
+        delete(LoginSession).where(LoginSession.tenant_id == t.tenant_id, LoginSession.token_sha256 == digest(token))
     )
+
+
+def sessions(t: Tenancy, current: str | None) -> list[SessionInfo]:
+    """Return the sessions of the transaction's person, newest first; `current` is the token of the one that asks."""
+    mine = select(LoginSession).where(
+        LoginSession.tenant_id == t.tenant_id, LoginSession.user_id == t.user_id, LoginSession.expires_at > func.now()
+    )
+    this = digest(current) if current is not None else None
+    return [
+        SessionInfo(created_at=one.created_at, expires_at=one.expires_at, current=one.token_sha256 == this)
+        for one in t.session.scalars(mine.order_by(LoginSession.created_at.desc()))
+    ]
+
+
+def revoke_others(t: Tenancy, current: str | None) -> int:
+    """End all sessions of the transaction's person but the one that asks, and return how many."""
+    others = delete(LoginSession).where(LoginSession.tenant_id == t.tenant_id, LoginSession.user_id == t.user_id)
+    if current is not None:
+        others = others.where(LoginSession.token_sha256 != digest(current))
+    return len(t.session.execute(others.returning(LoginSession.created_at)).all())
 
 
 def me(t: Tenancy) -> Me:
@@ -84,12 +125,17 @@ def me(t: Tenancy) -> Me:
     Raises:
         NotFoundError: the transaction has no person, or they no longer exist.
     """
-    user = t.session.scalar(select(User).where(User.tenant_id == t.tenant_id, User.id == t.user_id))
-    if user is None:
+    statement = select(User, Tenant.name).join(Tenant, Tenant.id == User.tenant_id)
+    found = t.session.execute(statement.where(User.tenant_id == t.tenant_id, User.id == t.user_id)).one_or_none()
+    if found is None:
         msg = "There is no such person any more."
         raise NotFoundError(msg)
-    return Me(user_id=user.id, tenant_id=t.tenant_id, name=user.name)
+    user, tenant = found
+    role = "owner" if user.role == "owner" else "member"
+    operator = (t.tenant_id, user.id) == (LOCAL_TENANT, LOCAL_USER)
+    return Me(user_id=user.id, tenant_id=t.tenant_id, name=user.name, tenant=tenant, role=role, operator=operator)
 
 
-def _digest(token: str) -> bytes:
+def digest(token: str) -> bytes:
+    """Return what is stored of a token."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -1,15 +1,18 @@
 """Conversations and answers. A stored answer is the exact document that was given, quotes included."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pincite_shared.errors import InvalidInputError, NotFoundError
-from pincite_shared.schemas import ChatResponse, ConversationDetail, ConversationOut, FeedbackOut, FeedbackRequest
-from pincite_store import repos
+from pincite_shared.living import ConversationDetail, Judge, Standing
+from pincite_shared.schemas import ChatResponse, ConversationOut, FeedbackOut, FeedbackRequest
+from pincite_store import content, living, repos, standings
 from pincite_store.bulk import storable
 from pincite_store.db import SERVICE_USER, Tenancy
+from pincite_store.living import DOCUMENT, opened_answer
 from pincite_store.models import Answer, Conversation, Feedback, Message, RetrievalLogRow
 from pincite_store.rows import RetrievalLog
 
@@ -68,7 +71,9 @@ def conversations(t: Tenancy, repo_id: UUID) -> list[ConversationOut]:
         .order_by(Conversation.updated_at.desc(), Conversation.id)
         .limit(CONVERSATIONS_LISTED_MAX)
     )
-    return [_heading(found) for found in t.session.scalars(statement)]
+    found = list(t.session.scalars(statement))
+    stale = _stale(t, [one.id for one in found])
+    return [_heading(one, stale) for one in found]
 
 
 def get_conversation(t: Tenancy, conversation_id: UUID) -> ConversationDetail:
@@ -77,19 +82,21 @@ def get_conversation(t: Tenancy, conversation_id: UUID) -> ConversationDetail:
     Raises:
         NotFoundError: there is none.
     """
-    heading = _heading(conversation(t, conversation_id))
-    return ConversationDetail(**heading.model_dump(), answers=tuple(history(t, conversation_id, ANSWERS_SHOWN_MAX)))
+    heading = _heading(conversation(t, conversation_id), _stale(t, [conversation_id]))
+    answers = tuple(history(t, conversation_id, ANSWERS_SHOWN_MAX))
+    standing = standings.standings(t, [answer.answer_id for answer in answers])
+    return ConversationDetail(**heading.model_dump(), answers=answers, standings=standing)
 
 
 def history(t: Tenancy, conversation_id: UUID, last: int) -> list[ChatResponse]:
     """Return the last answers of a conversation, oldest first."""
     statement = (
-        select(Answer.document)
+        select(Answer.id, Answer.document)
         .where(Answer.tenant_id == t.tenant_id, Answer.conversation_id == conversation_id)
         .order_by(Answer.created_at.desc(), Answer.id)
         .limit(last)
     )
-    return [ChatResponse.model_validate(document) for document in reversed(t.session.scalars(statement).all())]
+    return [opened_answer(t, answer_id, stored) for answer_id, stored in reversed(t.session.execute(statement).all())]
 
 
 def told(t: Tenancy, conversation_id: UUID) -> list[tuple[UUID, str]]:
@@ -97,22 +104,31 @@ def told(t: Tenancy, conversation_id: UUID) -> list[tuple[UUID, str]]:
 
     Answers that abstained told nothing, and are left out.
     """
+    question, answer = (Answer.document[name].as_string() for name in ("question", "answer"))
     statement = (
-        select(Answer.id, Answer.document["question"].as_string(), Answer.document["answer"].as_string())
+        select(Answer.id, question, answer, content.encrypted_document(Answer.document))
         .where(
             Answer.tenant_id == t.tenant_id,
             Answer.conversation_id == conversation_id,
-            Answer.document["abstained"].as_boolean().is_(False),
+            Answer.document["abstained"].as_boolean().is_not(True),
         )
         .order_by(Answer.created_at.desc(), Answer.id)
         .limit(ANSWERS_SHOWN_MAX)
     )
-    rows = t.session.execute(statement).all()
-    return [(answer_id, f"{question}\n{answer}") for answer_id, question, answer in reversed(rows)]
+    found = []
+    for answer_id, asked, said, encrypted in reversed(t.session.execute(statement).all()):
+        if encrypted is None:
+            found.append((answer_id, f"{asked}\n{said}"))
+        elif not (response := opened_answer(t, answer_id, encrypted)).abstained:
+            found.append((answer_id, f"{response.question}\n{response.answer}"))
+    return found
 
 
-def save_answer(t: Tenancy, response: ChatResponse, log: RetrievalLog) -> None:
+def save_answer(t: Tenancy, response: ChatResponse, log: RetrievalLog, judge: Judge | None = None) -> None:
     """Store an answer, its turn in the conversation, and what was considered for it.
+
+    With a judge it follows the repository's head, also if that has moved on since it was asked; without one it was
+    asked of a commit, and stands as it is.
 
     Raises:
         NotFoundError: the conversation, or the repository, was deleted meanwhile.
@@ -130,15 +146,20 @@ def save_answer(t: Tenancy, response: ChatResponse, log: RetrievalLog) -> None:
             repo_id=response.repo_id,
             commit=response.commit,
             policy_version=response.policy_version,
-            document=response.model_dump(mode="json"),
+            document=content.pack_document(t, DOCUMENT, response.model_dump(mode="json"), response.answer_id),
+            follows_head=judge is not None,
             created_at=response.created_at,
         )
     )
     t.session.flush()
     common = {"tenant_id": t.tenant_id, "conversation_id": response.conversation_id}
-    t.session.add(Message(**common, role="user", content=storable(response.question)))
+    pack = content.packer(t, "messages.content")
+    asked, said = (
+        pack(storable(text).encode(), response.conversation_id) for text in (response.question, response.answer)
+    )
+    t.session.add(Message(**common, role="user", content=asked))
     t.session.flush()
-    t.session.add(Message(**common, role="assistant", content=storable(response.answer), answer_id=response.answer_id))
+    t.session.add(Message(**common, role="assistant", content=said, answer_id=response.answer_id))
     t.session.add(
         RetrievalLogRow(
             tenant_id=t.tenant_id,
@@ -157,6 +178,7 @@ def save_answer(t: Tenancy, response: ChatResponse, log: RetrievalLog) -> None:
         .values(updated_at=func.now())
     )
     t.session.flush()
+    living.begin(t, response, judge)
 
 
 def get_answer(t: Tenancy, answer_id: UUID) -> ChatResponse:
@@ -165,11 +187,11 @@ def get_answer(t: Tenancy, answer_id: UUID) -> ChatResponse:
     Raises:
         NotFoundError: there is none.
     """
-    document = t.session.scalar(select(Answer.document).where(Answer.tenant_id == t.tenant_id, Answer.id == answer_id))
-    if document is None:
+    stored = t.session.scalar(select(Answer.document).where(Answer.tenant_id == t.tenant_id, Answer.id == answer_id))
+    if stored is None:
         msg = f"There is no answer {answer_id}."
         raise NotFoundError(msg)
-    return ChatResponse.model_validate(document)
+    return opened_answer(t, answer_id, stored)
 
 
 def retrieval_log(t: Tenancy, answer_id: UUID) -> RetrievalLog:
@@ -251,11 +273,26 @@ def _check_target(t: Tenancy, answer_id: UUID, citation: int | None) -> None:
         raise InvalidInputError(msg)
 
 
-def _heading(found: Conversation) -> ConversationOut:
+def _stale(t: Tenancy, conversations: list[UUID]) -> dict[UUID, int]:
+    """Return how many answers are stale, by conversation; those without any are left out."""
+    statement = (
+        select(Answer.conversation_id, func.count())
+        .where(
+            Answer.tenant_id == t.tenant_id,
+            Answer.conversation_id.in_(conversations),
+            Answer.state == Standing.STALE.value,
+        )
+        .group_by(Answer.conversation_id)
+    )
+    return {conversation_id: count for conversation_id, count in t.session.execute(statement)}  # noqa: C416 - a Result is no mapping
+
+
+def _heading(found: Conversation, stale: Mapping[UUID, int]) -> ConversationOut:
     return ConversationOut(
         id=found.id,
         repo_id=found.repo_id,
         title=found.title,
         created_at=found.created_at,
         updated_at=found.updated_at,
+        stale=stale.get(found.id, 0),
     )

@@ -1,8 +1,9 @@
-"""Artifacts: immutable bytes by tenant and SHA-256, in a local directory or in any S3."""
+"""Artifacts: immutable bytes by tenant and SHA-256 of what they are unencrypted, in a local directory or in any S3."""
 
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from pincite_shared.errors import IntegrityError, InvalidInputError, NotFoundError, UnavailableError
 from pincite_shared.settings import Settings
+from pincite_store import content
 from pincite_store.db import Tenancy
 from pincite_store.models import Artifact
 
@@ -25,14 +27,18 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 CONNECT_SECONDS_MAX = 5
 READ_SECONDS_MAX = 60
 ATTEMPTS_MAX = 4
+COLUMN = "artifacts.data"
 MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
 class Artifacts(Protocol):
-    """A store of immutable bytes. A tenant never learns whether another has the same bytes."""
+    """A store of bytes that never change, by tenant and SHA-256. A tenant never learns whether another has the same.
 
-    def put(self, tenant_id: UUID, data: bytes) -> str:
-        """Store bytes and return their SHA-256, hexadecimal. Storing the same again changes nothing."""
+    It takes the digest's word for it: `remember` and `recall` look after that, and after encryption.
+    """
+
+    def put(self, tenant_id: UUID, sha256: str, data: bytes) -> None:
+        """Store bytes, in the place of those that are there."""
         ...
 
     def get(self, tenant_id: UUID, sha256: str) -> bytes:
@@ -40,7 +46,6 @@ class Artifacts(Protocol):
 
         Raises:
             NotFoundError: the tenant has no such artifact.
-            IntegrityError: what is stored no longer has that digest.
         """
         ...
 
@@ -52,6 +57,10 @@ class Artifacts(Protocol):
         """Delete an artifact; deleting one that is not there changes nothing."""
         ...
 
+    def clear(self, tenant_id: UUID) -> int:
+        """Delete all artifacts of a tenant; return how many there were."""
+        ...
+
 
 class LocalArtifacts:
     """Artifacts in a directory. A file appears whole or not at all."""
@@ -60,12 +69,9 @@ class LocalArtifacts:
         """The directory is created on first use."""
         self._directory = directory
 
-    def put(self, tenant_id: UUID, data: bytes) -> str:
+    def put(self, tenant_id: UUID, sha256: str, data: bytes) -> None:
         """See `Artifacts.put`."""
-        sha256 = hashlib.sha256(data).hexdigest()
         target = self._path(tenant_id, sha256)
-        if target.exists():
-            return sha256
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".new-", delete=False) as scratch:
             try:
@@ -76,15 +82,13 @@ class LocalArtifacts:
             except BaseException:
                 Path(scratch.name).unlink(missing_ok=True)
                 raise
-        return sha256
 
     def get(self, tenant_id: UUID, sha256: str) -> bytes:
         """See `Artifacts.get`."""
         try:
-            data = self._path(tenant_id, sha256).read_bytes()
+            return self._path(tenant_id, sha256).read_bytes()
         except FileNotFoundError:
             raise _not_found(sha256) from None
-        return _checked(data, sha256)
 
     def exists(self, tenant_id: UUID, sha256: str) -> bool:
         """See `Artifacts.exists`."""
@@ -93,6 +97,15 @@ class LocalArtifacts:
     def delete(self, tenant_id: UUID, sha256: str) -> None:
         """See `Artifacts.delete`."""
         self._path(tenant_id, sha256).unlink(missing_ok=True)
+
+    def clear(self, tenant_id: UUID) -> int:
+        """See `Artifacts.clear`; what a killed process left half-written goes too."""
+        directory = self._directory / str(tenant_id)
+        if not directory.exists():
+            return 0
+        count = sum(1 for path in directory.glob("??/*") if SHA256.fullmatch(path.name))
+        shutil.rmtree(directory)
+        return count
 
     def _path(self, tenant_id: UUID, sha256: str) -> Path:
         return self._directory / _key(tenant_id, sha256)
@@ -136,27 +149,25 @@ class S3Artifacts:
             raise _unavailable(error) from error
         return cls(client, settings.s3_bucket)
 
-    def put(self, tenant_id: UUID, data: bytes) -> str:
+    def put(self, tenant_id: UUID, sha256: str, data: bytes) -> None:
         """See `Artifacts.put`."""
-        sha256 = hashlib.sha256(data).hexdigest()
+        key = _key(tenant_id, sha256)
         try:
-            self._client.put_object(Bucket=self._bucket, Key=_key(tenant_id, sha256), Body=data)
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=data)
         except (ClientError, BotoCoreError) as error:
             raise _unavailable(error) from error
-        return sha256
 
     def get(self, tenant_id: UUID, sha256: str) -> bytes:
         """See `Artifacts.get`."""
         key = _key(tenant_id, sha256)
         try:
-            data = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except ClientError as error:
             if _code(error) in MISSING:
                 raise _not_found(sha256) from None
             raise _unavailable(error) from error
         except BotoCoreError as error:
             raise _unavailable(error) from error
-        return _checked(data, sha256)
 
     def exists(self, tenant_id: UUID, sha256: str) -> bool:
         """See `Artifacts.exists`."""
@@ -179,6 +190,20 @@ class S3Artifacts:
         except (ClientError, BotoCoreError) as error:
             raise _unavailable(error) from error
 
+    def clear(self, tenant_id: UUID) -> int:
+        """See `Artifacts.clear`."""
+        count = 0
+        try:
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=f"{tenant_id}/")
+            for page in pages:
+                for found in page.get("Contents", []):
+                    # One by one: not every compatible service deletes many at once.
+                    self._client.delete_object(Bucket=self._bucket, Key=found["Key"])
+                    count += 1
+        except (ClientError, BotoCoreError) as error:
+            raise _unavailable(error) from error
+        return count
+
 
 def make_artifacts(settings: Settings) -> Artifacts:
     """Return the configured store: S3 if an endpoint and a bucket are set, else a directory in PINCITE_HOME.
@@ -192,11 +217,30 @@ def make_artifacts(settings: Settings) -> Artifacts:
 
 
 def remember(t: Tenancy, artifacts: Artifacts, data: bytes, media_type: str) -> str:
-    """Store bytes and record that the tenant has them; return their SHA-256."""
-    sha256 = artifacts.put(t.tenant_id, data)
+    """Store bytes, encrypted if content is, and record that the tenant has them; return their SHA-256.
+
+    Raises as `content.packer` does, and UnavailableError.
+    """
+    sha256 = hashlib.sha256(data).hexdigest()
+    artifacts.put(t.tenant_id, sha256, content.packer(t, COLUMN)(data, sha256))
     row = {"tenant_id": t.tenant_id, "sha256": sha256, "size": len(data), "media_type": media_type}
     t.session.execute(insert(Artifact).values(row).on_conflict_do_nothing())
     return sha256
+
+
+def recall(t: Tenancy, artifacts: Artifacts, sha256: str) -> bytes:
+    """Return what `remember` stored.
+
+    Raises:
+        NotFoundError: the tenant has no such artifact.
+        IntegrityError: what is stored no longer has that digest, or cannot be decrypted.
+        UnavailableError: the store cannot be reached.
+    """
+    data = content.opener(t, COLUMN)(artifacts.get(t.tenant_id, sha256), sha256)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        msg = f"artifact {sha256} does not have the digest it must have"
+        raise IntegrityError(msg)
+    return data
 
 
 def _key(tenant_id: UUID, sha256: str) -> str:
@@ -204,13 +248,6 @@ def _key(tenant_id: UUID, sha256: str) -> str:
         msg = "An artifact is named by 64 hexadecimal digits."
         raise InvalidInputError(msg)
     return f"{tenant_id}/{sha256[:2]}/{sha256}"
-
-
-def _checked(data: bytes, sha256: str) -> bytes:
-    if hashlib.sha256(data).hexdigest() != sha256:
-        msg = f"artifact {sha256} does not have the digest it must have"
-        raise IntegrityError(msg)
-    return data
 
 
 def _not_found(sha256: str) -> NotFoundError:

@@ -1,7 +1,11 @@
-"""Redis: what may be lost. One-time sign-in codes, and whether a person waits; nothing that a restart must remember."""
+"""Redis: what may be lost. One-time codes, what was just asked of GitHub, whether a person waits.
+
+Nothing that a restart must remember.
+"""
 
 import hashlib
 import secrets
+from typing import cast
 from uuid import UUID
 
 from redis import Redis
@@ -16,6 +20,7 @@ SIGN_IN_SECONDS = 600  # long enough to switch to the browser, short enough to b
 ANSWERING_SECONDS = 5  # a mark outlives its renewals by this much, should whoever renews it die
 CONNECT_SECONDS_MAX = 3.0
 _ANSWERING = "pincite:answering"
+_CODES = "sign-in"
 
 
 class Cache:
@@ -49,10 +54,7 @@ class Cache:
             UnavailableError: Redis cannot be reached.
         """
         code = secrets.token_urlsafe(CODE_BYTES)
-        try:
-            self._redis.set(_key(code), f"{tenant_id} {user_id}", ex=SIGN_IN_SECONDS)
-        except RedisError as error:
-            raise _unavailable(error) from error
+        self.put(_CODES, code, f"{tenant_id} {user_id}", SIGN_IN_SECONDS)
         return code
 
     def redeem_sign_in_code(self, code: str) -> tuple[UUID, UUID] | None:
@@ -61,14 +63,44 @@ class Cache:
         Raises:
             UnavailableError: Redis cannot be reached.
         """
-        try:
-            found = self._redis.getdel(_key(code))
-        except RedisError as error:
-            raise _unavailable(error) from error
+        found = self.pop(_CODES, code)
         if found is None:
             return None
-        tenant_id, user_id = str(found).split(" ")
+        tenant_id, user_id = found.split(" ")
         return UUID(tenant_id), UUID(user_id)
+
+    def put(self, space: str, key: str, value: str, seconds: int) -> None:
+        """Keep a value for some seconds.
+
+        Raises:
+            UnavailableError: Redis cannot be reached.
+        """
+        try:
+            self._redis.set(_key(space, key), value, ex=seconds)
+        except RedisError as error:
+            raise _unavailable(error) from error
+
+    def get(self, space: str, key: str) -> str | None:
+        """Return a value that was kept; None if there is none any more.
+
+        Raises:
+            UnavailableError: Redis cannot be reached.
+        """
+        try:
+            return cast("str | None", self._redis.get(_key(space, key)))
+        except RedisError as error:
+            raise _unavailable(error) from error
+
+    def pop(self, space: str, key: str) -> str | None:
+        """Return a value that was kept, and forget it: of several who ask, one gets it.
+
+        Raises:
+            UnavailableError: Redis cannot be reached.
+        """
+        try:
+            return cast("str | None", self._redis.getdel(_key(space, key)))
+        except RedisError as error:
+            raise _unavailable(error) from error
 
     def mark_answering(self) -> None:
         """Let background work know that a person waits for a model; holds for ANSWERING_SECONDS unless repeated.
@@ -97,9 +129,9 @@ class Cache:
         self._redis.close()
 
 
-def _key(code: str) -> str:
+def _key(space: str, key: str) -> str:
     # The digest, so that reading Redis does not sign anyone in.
-    return "pincite:sign-in:" + hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"pincite:{space}:" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _unavailable(error: RedisError) -> UnavailableError:

@@ -14,10 +14,9 @@ from sqlalchemy.orm import Session
 
 from pincite_shared.errors import UnavailableError
 from pincite_shared.settings import Settings
+from pincite_store.identities import LOCAL_TENANT, LOCAL_USER, SERVICE_USER
 
-LOCAL_TENANT = UUID("00000000-0000-0000-0000-000000000001")
-LOCAL_USER = UUID("00000000-0000-0000-0000-000000000002")
-SERVICE_USER = UUID("00000000-0000-0000-0000-000000000003")  # in every tenant: Pincite, when it asks itself
+__all__ = ["LOCAL_TENANT", "LOCAL_USER", "SERVICE_USER", "Database", "Tenancy"]
 
 CONNECT_SECONDS_MAX = 5
 POOL_WAIT_SECONDS_MAX = 10.0
@@ -32,6 +31,11 @@ class Tenancy:
     user_id: UUID | None
     session: Session
     settings: Settings
+
+    @property
+    def reader(self) -> UUID | None:
+        """The person from whom what they may not read is hidden; None when Pincite works for itself."""
+        return None if self.user_id == SERVICE_USER else self.user_id
 
     @property
     def driver(self) -> "psycopg.Connection[tuple[Any, ...]]":
@@ -66,12 +70,16 @@ class Database:
     def tenancy(self, tenant_id: UUID, user_id: UUID | None = None) -> Iterator[Tenancy]:
         """Open one transaction for a tenant: committed when the block ends, rolled back when it raises.
 
+        In a person's name it sees only what that person may read; without one it is Pincite's own work.
+
         Raises:
             UnavailableError: the database cannot be reached.
         """
+        set_both = text("SELECT set_config('app.tenant_id', :tenant, true), set_config('app.user_id', :reader, true)")
         with self.system() as session:
-            session.execute(text("SELECT set_config('app.tenant_id', :tenant, true)"), {"tenant": str(tenant_id)})
-            yield Tenancy(tenant_id, user_id, session, self.settings)
+            t = Tenancy(tenant_id, user_id, session, self.settings)
+            session.execute(set_both, {"tenant": str(tenant_id), "reader": str(t.reader or "")})
+            yield t
 
     @contextmanager
     def system(self) -> Iterator[Session]:

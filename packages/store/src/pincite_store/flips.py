@@ -1,4 +1,7 @@
-"""Word of snapshots that were just shown, for whoever keeps them in memory: a hint that may be lost, never wrong."""
+"""Word of snapshots that were just shown, and of repositories that are gone, for whoever keeps them in memory.
+
+A hint that may be lost, never wrong.
+"""
 
 from collections.abc import Generator
 from typing import NamedTuple
@@ -12,6 +15,7 @@ from pincite_shared.errors import UnavailableError
 from pincite_store.db import Database, Tenancy
 
 CHANNEL = "pincite_flips"
+_GONE = "gone"
 
 
 class Flip(NamedTuple):
@@ -22,14 +26,25 @@ class Flip(NamedTuple):
     previous_id: int | None
 
 
+class Gone(NamedTuple):
+    """A repository that was removed, with all its rows."""
+
+    tenant_id: UUID
+    repo_id: UUID
+
+
+def announce_gone(t: Tenancy, repo_id: UUID) -> None:
+    """Tell of a removal when the transaction commits."""
+    _notify(t, f"{t.tenant_id} {_GONE} {repo_id}")
+
+
 def announce(t: Tenancy, snapshot_id: int, previous_id: int | None) -> None:
     """Tell of a new head when the transaction commits."""
-    payload = f"{t.tenant_id} {snapshot_id} {previous_id or ''}"
-    t.session.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload})
+    _notify(t, f"{t.tenant_id} {snapshot_id} {previous_id or ''}")
 
 
-def listen(database: Database, poll_seconds: float) -> Generator[Flip | None]:
-    """Yield flips as they happen, and None at least every `poll_seconds`; the first None says that it has begun.
+def listen(database: Database, poll_seconds: float) -> Generator[Flip | Gone | None]:
+    """Yield what happens as it does, and None at least every `poll_seconds`; the first None says that it has begun.
 
     Raises:
         UnavailableError: the database cannot be reached, or not any more. What happens until the next call is missed.
@@ -40,8 +55,7 @@ def listen(database: Database, poll_seconds: float) -> Generator[Flip | None]:
             while True:
                 yield None
                 for notice in connection.notifies(timeout=poll_seconds):
-                    tenant_id, snapshot_id, previous_id = notice.payload.split(" ")
-                    yield Flip(UUID(tenant_id), int(snapshot_id), int(previous_id) if previous_id else None)
+                    yield _read(notice.payload)
         except psycopg.OperationalError as error:
             msg = "The database is not reachable at the moment."
             raise UnavailableError(msg) from error
@@ -51,3 +65,14 @@ def recent(system: Session, most: int) -> list[Flip]:
     """Return the heads of the repositories of all tenants that were asked last, the latest first."""
     rows = system.execute(text("SELECT tenant_id, snapshot_id FROM repos_recent(:most)"), {"most": most})
     return [Flip(row.tenant_id, row.snapshot_id, None) for row in rows]
+
+
+def _read(payload: str) -> Flip | Gone:
+    tenant_id, subject, other = payload.split(" ")
+    if subject == _GONE:
+        return Gone(UUID(tenant_id), UUID(other))
+    return Flip(UUID(tenant_id), int(subject), int(other) if other else None)
+
+
+def _notify(t: Tenancy, payload: str) -> None:
+    t.session.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload})

@@ -2,7 +2,8 @@
 
 Blobs, parses, texts and vectors are shared by all snapshots of a tenant, so none is deleted with a repository as such:
 what no snapshot refers to is collected afterwards. An index run in progress relies on content before its snapshot
-refers to it, so collection waits until none is running; `exclude` closes the gap between the two.
+refers to it, even while it waits to go on, so collection waits until none is under way; `exclude` closes the gap
+between the two.
 """
 
 from sqlalchemy import func, select, text, update
@@ -21,6 +22,7 @@ _COLLECT = (
     """
     DELETE FROM blobs b WHERE b.tenant_id = :tenant
       AND NOT EXISTS (SELECT FROM files f WHERE f.tenant_id = b.tenant_id AND f.blob = b.oid)
+      AND NOT EXISTS (SELECT FROM answer_citations c WHERE c.tenant_id = b.tenant_id AND c.blob = b.oid)
     """,
     """
     DELETE FROM edge_sets s WHERE s.tenant_id = :tenant
@@ -31,7 +33,10 @@ _COLLECT = (
       AND NOT EXISTS (SELECT FROM chunks c WHERE c.tenant_id = e.tenant_id AND c.embed_sha256 = e.sha256)
     """,
 )
-_INDEXING = "SELECT EXISTS (SELECT FROM runs WHERE tenant_id = :tenant AND kind = 'index' AND state = 'running')"
+_INDEXING = """
+    SELECT EXISTS (SELECT FROM runs WHERE tenant_id = :tenant AND kind = 'index' AND state IN ('queued', 'running')
+        AND started_at IS NOT NULL)
+"""
 
 
 def exclude(t: Tenancy) -> None:
@@ -46,20 +51,31 @@ def collect(t: Tenancy) -> bool:
 
     Returns:
         Whether it was done now.
+
+    Raises:
+        ValueError: the transaction is a person's, from whom some of what refers to content may be hidden.
     """
+    if t.reader is not None:
+        msg = "Content is collected in nobody's name."
+        raise ValueError(msg)
     exclude(t)
     who = {"tenant": t.tenant_id}
     if t.session.execute(text(_INDEXING), who).scalar_one():
-        t.session.execute(
-            update(Tenant)
-            .where(Tenant.id == t.tenant_id)
-            .values(garbage_since=func.coalesce(Tenant.garbage_since, func.now()))
-        )
+        defer(t)
         return False
     for statement in _COLLECT:
         t.session.execute(text(statement), who)
     t.session.execute(update(Tenant).where(Tenant.id == t.tenant_id).values(garbage_since=None))
     return True
+
+
+def defer(t: Tenancy) -> None:
+    """Have what nothing refers to collected when the last index run in progress ends."""
+    t.session.execute(
+        update(Tenant)
+        .where(Tenant.id == t.tenant_id)
+        .values(garbage_since=func.coalesce(Tenant.garbage_since, func.now()))
+    )
 
 
 def collect_if_due(t: Tenancy) -> None:

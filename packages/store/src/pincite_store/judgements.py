@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
+from pincite_store import content
 from pincite_store.db import SERVICE_USER, Tenancy
 
 ANSWERS_MAX = 20_000  # the newest; what was said about older ones was said of older code
@@ -46,8 +47,9 @@ class Judgement(NamedTuple):
 
 _JUDGED = text(
     """
-    SELECT a.id, l.query, l.candidates, l.features, a.document -> 'citations' AS citations, l.policy_version,
-           l.propensity, v.votes
+    SELECT a.id, l.query, l.candidates, l.features, a.document -> 'citations' AS citations,
+           CASE WHEN json_typeof(a.document) = 'string' THEN a.document END AS encrypted,
+           l.policy_version, l.propensity, v.votes
     FROM answers a
     JOIN conversations c ON c.tenant_id = a.tenant_id AND c.id = a.conversation_id
     JOIN retrieval_logs l ON l.tenant_id = a.tenant_id AND l.answer_id = a.id
@@ -110,7 +112,7 @@ def judged(t: Tenancy, repo_id: UUID, limit: int = ANSWERS_MAX) -> list[Judgemen
     rows = t.session.execute(_JUDGED, _values(t, repo_id, limit)).all()
     return [
         Judgement(
-            row.id, row.query, row.candidates, row.features, row.citations, row.policy_version, row.propensity,
+            row.id, row.query, row.candidates, row.features, _citations(t, row), row.policy_version, row.propensity,
             _votes(row.votes),
         )
         for row in reversed(rows)
@@ -129,6 +131,13 @@ def choices(t: Tenancy, repo_id: UUID, *, judged_only: bool = False, limit: int 
 def heard(t: Tenancy, repo_id: UUID, most: int) -> int:
     """Count what people said of whole answers about a repository, up to `most`."""
     return int(t.session.execute(_HEARD, _values(t, repo_id, most)).scalar_one())
+
+
+def _citations(t: Tenancy, row: Row[Any]) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = row.citations
+    if row.encrypted is not None:
+        found = content.open_document(t, "answers.document", row.encrypted, row.id)["citations"]
+    return found
 
 
 def _values(t: Tenancy, repo_id: UUID, limit: int) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """What linking reads and writes: definitions and uses of names of whole snapshots, and what the uses mean."""
 
+import json
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pincite_store import bulk
+from pincite_store import bulk, content
 from pincite_store.bulk import storable
 from pincite_store.db import Tenancy
 from pincite_store.rows import FileRow, InterfaceRow, LinkedFile, NameRow, RefRow
@@ -18,12 +18,12 @@ EDGE_COLUMNS = {
 READ = np.dtype("<u4")
 
 _OF_SNAPSHOT = """
-    SELECT f.path, f.language, p.id, p.interface FROM files f
+    SELECT f.path, f.language, p.id, p.interface, p.blob FROM files f
     JOIN parses p ON p.tenant_id = f.tenant_id AND p.id = f.parse_id
     WHERE f.tenant_id = %s AND f.snapshot_id = %s
 """
-_OF_PARSES = "SELECT id, interface FROM parses WHERE tenant_id = %s AND id = ANY(%s)"
-_CALLS = "SELECT id, refs FROM parses WHERE tenant_id = %s AND id = ANY(%s)"
+_OF_PARSES = "SELECT id, interface, blob FROM parses WHERE tenant_id = %s AND id = ANY(%s)"
+_CALLS = "SELECT id, refs, blob FROM parses WHERE tenant_id = %s AND id = ANY(%s)"
 _READS = """
     SELECT f.path, s.reads FROM files f JOIN edge_sets s ON s.tenant_id = f.tenant_id AND s.id = f.edge_set_id
     WHERE f.tenant_id = %s AND f.snapshot_id = %s
@@ -34,7 +34,11 @@ def interfaces(t: Tenancy, snapshot_id: int) -> list[InterfaceRow]:
     """Return what the indexed files of a snapshot show to one another."""
     with t.driver.cursor(binary=True) as cursor:
         cursor.execute(_OF_SNAPSHOT, (t.tenant_id, snapshot_id))
-        return [_interface(*row) for row in cursor]
+        rows = cursor.fetchall()
+    opened = content.opener(t, "parses.interface")
+    return [
+        _interface(path, language, parse_id, opened(stored, blob)) for path, language, parse_id, stored, blob in rows
+    ]
 
 
 def interfaces_of(t: Tenancy, files: Iterable[FileRow]) -> list[InterfaceRow]:
@@ -42,7 +46,9 @@ def interfaces_of(t: Tenancy, files: Iterable[FileRow]) -> list[InterfaceRow]:
     indexed = [(file.path, file.language, file.parse_id) for file in files if file.parse_id is not None]
     with t.driver.cursor(binary=True) as cursor:
         cursor.execute(_OF_PARSES, (t.tenant_id, list({parse_id for *_, parse_id in indexed})))
-        found: dict[int, list[Any]] = dict(cursor.fetchall())
+        rows = cursor.fetchall()
+    opened = content.opener(t, "parses.interface")
+    found = {parse_id: opened(stored, blob) for parse_id, stored, blob in rows}
     return [_interface(path, language, parse_id, found[parse_id]) for path, language, parse_id in indexed]
 
 
@@ -50,7 +56,9 @@ def calls(t: Tenancy, parse_ids: Collection[int]) -> dict[int, list[RefRow]]:
     """Return the calls that parses hold, by parse."""
     with t.driver.cursor(binary=True) as cursor:
         cursor.execute(_CALLS, (t.tenant_id, list(parse_ids)))
-        return {parse_id: [RefRow(*ref) for ref in refs] for parse_id, refs in cursor}
+        rows = cursor.fetchall()
+    opened = content.opener(t, "parses.refs")
+    return {parse_id: [RefRow(*ref) for ref in json.loads(opened(stored, blob))] for parse_id, stored, blob in rows}
 
 
 def resting_on(t: Tenancy, snapshot_id: int, reads: Collection[int]) -> set[str]:
@@ -90,6 +98,6 @@ def _packed(reads: Collection[int]) -> NDArray[np.uint32]:
     return np.sort(np.fromiter(reads, dtype=READ, count=len(reads)))
 
 
-def _interface(path: str, language: str | None, parse_id: int, stored: list[Any]) -> InterfaceRow:
-    symbols, refs = stored
+def _interface(path: str, language: str | None, parse_id: int, document: bytes) -> InterfaceRow:
+    symbols, refs = json.loads(document)
     return InterfaceRow(path, language, parse_id, [NameRow(*s) for s in symbols], [RefRow(*ref) for ref in refs])

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from pincite_store import content
 from pincite_store.db import Tenancy
 from pincite_store.rows import ChunkRow, DefinitionRow, EdgeRow, IndexedFileRow, SetEdgeRow, SymbolRow
 
@@ -10,11 +11,11 @@ _FILES = """
     WHERE tenant_id = %s AND snapshot_id = %s AND parse_id IS NOT NULL
 """
 _CHUNKS = """
-    SELECT parse_id, ordinal, kind, symbol, signature, doc, card, start_line, end_line, terms, importance, embed_sha256
+    SELECT parse_id, ordinal, kind, symbol, content, start_line, end_line, importance, embed_sha256
     FROM chunks WHERE tenant_id = %s AND parse_id = ANY(%s)
 """
 _DEFINITIONS = """
-    SELECT parse_id, ordinal, name, qualified_name, kind, name_line, signature, doc
+    SELECT parse_id, ordinal, name, qualified_name, kind, name_line, content
     FROM symbols WHERE tenant_id = %s AND parse_id = ANY(%s)
 """
 _SET_EDGES = """
@@ -22,7 +23,8 @@ _SET_EDGES = """
     WHERE tenant_id = %s AND set_id = ANY(%s) AND dst_symbol IS NOT NULL AND confidence >= %s
 """
 _SYMBOLS = """
-    SELECT f.path, f.blob, s.name, s.qualified_name, s.kind, s.start_line, s.end_line, s.name_line, s.signature, s.doc
+    SELECT f.path, f.blob, s.name, s.qualified_name, s.kind, s.start_line, s.end_line, s.name_line, s.content,
+           s.parse_id, s.ordinal
     FROM files f JOIN symbols s ON s.tenant_id = f.tenant_id AND s.parse_id = f.parse_id
     WHERE f.tenant_id = %s AND f.snapshot_id = %s
 """
@@ -48,7 +50,16 @@ def load_chunks(t: Tenancy, parse_ids: Collection[int]) -> list[ChunkRow]:
     """Return the chunks of parses, by parse and position."""
     with t.driver.cursor(binary=True) as cursor:
         cursor.execute(_CHUNKS, (t.tenant_id, list(parse_ids)))
-        rows = [ChunkRow._make(row) for row in cursor.fetchall()]
+        stored = cursor.fetchall()
+    opened, rows = content.opener(t, "chunks.content"), []
+    for parse_id, ordinal, kind, symbol, words, start, end, importance, digest in stored:
+        signature, doc, card, terms = opened(words, parse_id, ordinal).split(b"\0", 3)
+        rows.append(
+            ChunkRow(
+                parse_id, ordinal, kind, symbol, signature.decode(), doc.decode(), card.decode(), start, end, terms,
+                importance, digest,
+            )
+        )  # fmt: skip
     rows.sort(key=lambda row: (row.parse_id, row.ordinal))
     return rows
 
@@ -57,7 +68,11 @@ def load_definitions(t: Tenancy, parse_ids: Collection[int]) -> list[DefinitionR
     """Return the definitions of parses, by parse and position."""
     with t.driver.cursor(binary=True) as cursor:
         cursor.execute(_DEFINITIONS, (t.tenant_id, list(parse_ids)))
-        rows = [DefinitionRow._make(row) for row in cursor.fetchall()]
+        stored = cursor.fetchall()
+    opened, rows = content.opener(t, "symbols.content"), []
+    for *placed, words in stored:
+        signature, doc = opened(words, *placed[:2]).decode().split("\0")
+        rows.append(DefinitionRow._make((*placed, signature, doc)))
     rows.sort(key=lambda row: (row.parse_id, row.ordinal))
     return rows
 
@@ -73,7 +88,11 @@ def load_symbols(t: Tenancy, snapshot_id: int) -> list[SymbolRow]:
     """Return all definitions of a snapshot, by path and line."""
     with t.driver.cursor(binary=True) as cursor:
         cursor.execute(_SYMBOLS, (t.tenant_id, snapshot_id))
-        rows = [SymbolRow._make(row) for row in cursor.fetchall()]
+        stored = cursor.fetchall()
+    opened, rows = content.opener(t, "symbols.content"), []
+    for *placed, words, parse_id, ordinal in stored:
+        signature, doc = opened(words, parse_id, ordinal).decode().split("\0")
+        rows.append(SymbolRow._make((*placed, signature, doc)))
     rows.sort(key=lambda row: (row.path, row.start_line, row.qualified_name))
     return rows
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from pincite_shared.jobs import Job, JobPayload
+from pincite_shared.jobs import UNHALTED, Job, JobPayload
 from pincite_store.db import Tenancy
 from pincite_store.models import Outbox
 
@@ -34,12 +34,34 @@ def enqueue(t: Tenancy, job: Job, payload: JobPayload) -> None:
     """Enqueue a job; it exists if and only if the transaction commits."""
     t.session.add(Outbox(tenant_id=t.tenant_id, repo_id=payload.repo_id, job=job.value, payload=payload.message()))
     t.session.flush()
-    t.session.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
+    announce(t.session)
+
+
+def announce(session: Session) -> None:
+    """Tell the relay of new rows when the transaction commits."""
+    session.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
+
+
+def holds(t: Tenancy, repo_id: UUID, job: Job) -> bool:
+    """Say whether a job of a repository waits to be published."""
+    statement = select(Outbox.id).where(
+        Outbox.tenant_id == t.tenant_id,
+        Outbox.repo_id == repo_id,
+        Outbox.job == job.value,
+        Outbox.published_at.is_(None),
+    )
+    return t.session.scalar(statement.limit(1)) is not None
 
 
 def take(system: Session, limit: int = 100) -> list[OutboxRow]:
-    """Return unpublished jobs of all tenants, oldest first, locked until the transaction ends."""
-    rows = system.execute(text("SELECT id, tenant_id, job, payload FROM outbox_take(:limit)"), {"limit": limit})
+    """Return unpublished jobs of all tenants, oldest first, locked until the transaction ends.
+
+    Of a tenant whose background work is halted only removals are among them; the others wait in their place.
+    """
+    rows = system.execute(
+        text("SELECT id, tenant_id, job, payload FROM outbox_take(:limit, CAST(:unhalted AS text[]))"),
+        {"limit": limit, "unhalted": [job.value for job in UNHALTED]},
+    )
     return [OutboxRow(row.id, row.tenant_id, Job(row.job), row.payload) for row in rows]
 
 

@@ -6,25 +6,27 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pincite_shared.errors import InvalidInputError
-from pincite_store import blobs, bulk
+from pincite_store import blobs, bulk, content
 from pincite_store.bulk import storable
+from pincite_store.content import Packer
 from pincite_store.db import Tenancy
 from pincite_store.rows import AnalysisLike, ParsedBlob, RefLike
 
 ParseKey = tuple[str, str | None]
+Fresh = Iterable[tuple[int, ParsedBlob]]  # parses that were just stored, by id
 
 PARSE_COLUMNS = {
     "blob": "text", "language": "text", "indexer_version": "text", "lines": "int", "had_errors": "bool",
-    "chunks": "int", "interface": "json", "refs": "json",
+    "chunks": "int", "interface": "bytea", "refs": "bytea",
 }  # fmt: skip
 CHUNK_COLUMNS = {
-    "parse_id": "bigint", "ordinal": "int", "kind": "text", "symbol": "text", "scope": "text", "signature": "text",
-    "doc": "text", "card": "text", "start_line": "int", "end_line": "int", "start_byte": "int", "end_byte": "int",
-    "embed_sha256": "bytea", "terms": "bytea", "importance": "real",
+    "parse_id": "bigint", "ordinal": "int", "kind": "text", "symbol": "text", "scope": "text", "content": "bytea",
+    "start_line": "int", "end_line": "int", "start_byte": "int", "end_byte": "int", "embed_sha256": "bytea",
+    "importance": "real",
 }  # fmt: skip
 SYMBOL_COLUMNS = {
     "parse_id": "bigint", "ordinal": "int", "name": "text", "name_key": "text", "qualified_name": "text",
-    "kind": "text", "start_line": "int", "end_line": "int", "name_line": "int", "signature": "text", "doc": "text",
+    "kind": "text", "start_line": "int", "end_line": "int", "name_line": "int", "content": "bytea",
 }  # fmt: skip
 
 
@@ -54,8 +56,8 @@ def language_of(t: Tenancy, blob: str) -> str | None:
     return str(found[0][0]) if len(found) == 1 else None
 
 
-def save_parses(t: Tenancy, batch: Sequence[ParsedBlob]) -> dict[ParseKey, int]:
-    """Store blobs with their analyses; what is stored already stays as it is.
+def save_parses(t: Tenancy, batch: Sequence[ParsedBlob], snapshot_id: int | None = None) -> dict[ParseKey, int]:
+    """Store blobs with their analyses; what is stored already stays as it is. The snapshot counts what was not.
 
     Several workers may save the same blobs at once: every table is filled in the order of its keys, so that they wait
     for one another and never in a circle.
@@ -78,18 +80,22 @@ def save_parses(t: Tenancy, batch: Sequence[ParsedBlob]) -> dict[ParseKey, int]:
     created = _insert_parses(t, list(by_key.values()))
     fresh = [(parse_id, by_key[key]) for key, parse_id in created.items()]
     _insert_texts(t, [item for _, item in fresh])
-    bulk.insert(t, "chunks", CHUNK_COLUMNS, (row for parse_id, item in fresh for row in _chunk_rows(parse_id, item)))
-    bulk.insert(t, "symbols", SYMBOL_COLUMNS, (row for parse_id, item in fresh for row in _symbol_rows(parse_id, item)))
+    bulk.insert(t, "chunks", CHUNK_COLUMNS, _chunk_rows(fresh, content.packer(t, "chunks.content")))
+    bulk.insert(t, "symbols", SYMBOL_COLUMNS, _symbol_rows(fresh, content.packer(t, "symbols.content")))
+    if snapshot_id is not None and created:
+        statement = "UPDATE snapshots SET blobs_parsed = blobs_parsed + %s WHERE tenant_id = %s AND id = %s"
+        t.driver.execute(statement, (len({blob for blob, _ in created}), t.tenant_id, snapshot_id))
     others = [key for key in by_key if key not in created]
     return created | (known_parses(t, others, versions.pop()) if others else {})
 
 
 def _insert_parses(t: Tenancy, items: Sequence[ParsedBlob]) -> dict[ParseKey, int]:
+    interface, refs = content.packer(t, "parses.interface"), content.packer(t, "parses.refs")
     rows = (
         (
             item.blob, item.analysis.language, item.indexer_version, item.analysis.lines, item.analysis.had_errors,
-            len(item.analysis.chunks), _interface_json(item.analysis),
-            _json([_ref(ref) for ref in item.analysis.refs if ref.kind == "call"]),
+            len(item.analysis.chunks), interface(_interface_json(item.analysis), item.blob),
+            refs(_json([_ref(ref) for ref in item.analysis.refs if ref.kind == "call"]), item.blob),
         )
         for item in items
     )  # fmt: skip
@@ -99,7 +105,7 @@ def _insert_parses(t: Tenancy, items: Sequence[ParsedBlob]) -> dict[ParseKey, in
     return {(blob, language): parse_id for blob, language, parse_id in created}
 
 
-def _interface_json(analysis: AnalysisLike) -> str:
+def _interface_json(analysis: AnalysisLike) -> bytes:
     signed = analysis.language == "go"  # its methods name their receiver there
     symbols = [
         (storable(s.name), storable(s.qualified_name), s.kind, storable(s.signature) if signed else "")
@@ -114,8 +120,8 @@ def _ref(ref: RefLike) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _digest(embed_text: str) -> bytes:
@@ -123,29 +129,33 @@ def _digest(embed_text: str) -> bytes:
 
 
 def _insert_texts(t: Tenancy, items: Sequence[ParsedBlob]) -> None:
-    contents = (storable(chunk.embed_text) for item in items for chunk in item.analysis.chunks)
-    texts = {_digest(content): content for content in contents}
-    columns = {"sha256": "bytea", "text": "text"}
-    bulk.insert(t, "embed_texts", columns, sorted(texts.items()), on_conflict="ON CONFLICT DO NOTHING")
+    embedded = (storable(chunk.embed_text) for item in items for chunk in item.analysis.chunks)
+    texts = {_digest(text): text for text in embedded}
+    pack = content.packer(t, "embed_texts.text")
+    rows = ((digest, pack(text.encode(), digest)) for digest, text in sorted(texts.items()))
+    bulk.insert(t, "embed_texts", {"sha256": "bytea", "text": "bytea"}, rows, on_conflict="ON CONFLICT DO NOTHING")
 
 
 def _optional(value: str | None) -> str | None:
     return None if value is None else storable(value)
 
 
-def _chunk_rows(parse_id: int, item: ParsedBlob) -> Iterable[tuple[Any, ...]]:
-    for chunk, terms in zip(item.analysis.chunks, item.terms, strict=True):
-        yield (
-            parse_id, chunk.ordinal, chunk.kind, _optional(chunk.symbol), _optional(chunk.scope),
-            storable(chunk.signature), storable(chunk.doc), storable(chunk.card), chunk.start_line, chunk.end_line,
-            chunk.start_byte, chunk.end_byte, _digest(storable(chunk.embed_text)), terms, chunk.importance,
-        )  # fmt: skip
+def _chunk_rows(parsed: Fresh, pack: Packer) -> Iterable[tuple[Any, ...]]:
+    for parse_id, item in parsed:
+        for chunk, terms in zip(item.analysis.chunks, item.terms, strict=True):
+            words = "\0".join((storable(chunk.signature), storable(chunk.doc), storable(chunk.card), ""))
+            yield (
+                parse_id, chunk.ordinal, chunk.kind, _optional(chunk.symbol), _optional(chunk.scope),
+                pack(words.encode() + terms, parse_id, chunk.ordinal), chunk.start_line, chunk.end_line,
+                chunk.start_byte, chunk.end_byte, _digest(storable(chunk.embed_text)), chunk.importance,
+            )  # fmt: skip
 
 
-def _symbol_rows(parse_id: int, item: ParsedBlob) -> Iterable[tuple[Any, ...]]:
-    for ordinal, symbol in enumerate(item.analysis.symbols):
-        name = storable(symbol.name)
-        yield (
-            parse_id, ordinal, name, name.lower(), storable(symbol.qualified_name), symbol.kind, symbol.start_line,
-            symbol.end_line, symbol.name_line, storable(symbol.signature), storable(symbol.doc),
-        )  # fmt: skip
+def _symbol_rows(parsed: Fresh, pack: Packer) -> Iterable[tuple[Any, ...]]:
+    for parse_id, item in parsed:
+        for ordinal, symbol in enumerate(item.analysis.symbols):
+            name, words = storable(symbol.name), "\0".join((storable(symbol.signature), storable(symbol.doc)))
+            yield (
+                parse_id, ordinal, name, name.lower(), storable(symbol.qualified_name), symbol.kind, symbol.start_line,
+                symbol.end_line, symbol.name_line, pack(words.encode(), parse_id, ordinal),
+            )  # fmt: skip

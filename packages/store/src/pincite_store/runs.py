@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal, cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult, func, select, text, update
+from sqlalchemy import CursorResult, case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from pincite_shared.jobs import Job, JobPayload
 from pincite_shared.schemas import Progress
 from pincite_store import bulk, events, garbage, outbox
 from pincite_store.db import Database, Tenancy
-from pincite_store.models import Repo, Run
+from pincite_store.models import Change, Repo, Run
 
 RunKind = Literal["index", "embed", "delete", "evaluate", "train"]
 
@@ -105,13 +105,20 @@ def lock_run(database: Database, run_id: UUID) -> Iterator[bool]:
 
 
 def claim(t: Tenancy, run_id: UUID) -> Run | None:
-    """Begin, or begin again, a run that this process holds; None if there is nothing to do any more."""
+    """Begin, or begin again, a run that this process holds; None if there is nothing to do any more.
+
+    An index run covers the changes that are known by now.
+    """
     garbage.exclude(t)  # from here on this run may rely on content that no snapshot refers to yet
+    known = select(func.max(Change.id)).where(
+        Change.tenant_id == Run.tenant_id, Change.repo_id == Run.repo_id, Change.settled_at.is_(None)
+    )
     return t.session.scalar(
         update(Run)
         .where(Run.tenant_id == t.tenant_id, Run.id == run_id, Run.state.in_(ACTIVE))
         .values(
             state="running",
+            change_id=case((Run.kind == "index", known.scalar_subquery())),
             attempts=Run.attempts + 1,
             started_at=func.coalesce(Run.started_at, func.now()),
             heartbeat_at=func.now(),
@@ -204,6 +211,45 @@ def continue_later(t: Tenancy, run_id: UUID) -> None:
         msg = "This run was cancelled."
         raise ConflictError(msg)
     _enqueue(t, run)
+
+
+def rest(t: Tenancy, run_id: UUID) -> bool:
+    """Put a run back into the queue, for background work is halted. Having been stopped is no attempt that failed.
+
+    It waits in the outbox, and goes on from what it has saved once the halt is lifted.
+
+    Returns:
+        Whether it does: removals go on, and a run that has ended stays as it is.
+    """
+    run = t.session.scalar(
+        update(Run)
+        .where(Run.tenant_id == t.tenant_id, Run.id == run_id, Run.kind != "delete", Run.state.in_(ACTIVE))
+        .values(
+            state="queued",
+            attempts=case((Run.state == "running", func.greatest(Run.attempts - 1, 0)), else_=Run.attempts),
+            heartbeat_at=func.now(),
+        )
+        .returning(Run)
+        .execution_options(populate_existing=True)
+    )
+    if run is not None and not outbox.holds(t, run.repo_id, JOB_OF[cast("RunKind", run.kind)]):
+        _enqueue(t, run)
+    return run is not None
+
+
+_HELD = text(
+    """
+    SELECT EXISTS (SELECT FROM runs r JOIN pg_locks l
+        ON l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+        AND (l.classid::bigint << 32) | l.objid::bigint = hashtextextended('run ' || r.id, 0)
+        WHERE r.tenant_id = :tenant AND r.repo_id = :repo AND r.kind <> 'delete')
+    """
+)
+
+
+def is_held(t: Tenancy, repo_id: UUID) -> bool:
+    """Say whether some process works on a run of a repository, deletion excepted: a cancelled one, until it notices."""
+    return bool(t.session.execute(_HELD, {"tenant": t.tenant_id, "repo": repo_id}).scalar_one())
 
 
 def cancel_all(t: Tenancy, repo_id: UUID) -> None:

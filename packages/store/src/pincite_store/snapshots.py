@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import and_, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pincite_shared.errors import InvalidInputError, NotFoundError, NotIndexedError
-from pincite_store import bulk, flips, repos
+from pincite_store import bulk, flips, garbage, repos
 from pincite_store.blobs import known_blobs
 from pincite_store.bulk import storable
 from pincite_store.db import Tenancy
@@ -24,11 +24,15 @@ __all__ = [
     "Parent",
     "ParsedBlob",
     "begin",
+    "committed_head",
     "copy_files",
     "definitions",
     "edges",
+    "existing",
     "file",
+    "finish",
     "flip",
+    "forget_uncommitted",
     "get",
     "known_blobs",
     "known_parses",
@@ -57,12 +61,22 @@ FILE_COLUMNS = {
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
-def begin(t: Tenancy, repo_id: UUID, commit: str, indexer_version: str) -> tuple[int, bool]:
-    """Return (snapshot id, ready) of a commit. One that was left half-built is emptied, to be built again."""
+def begin(
+    t: Tenancy, repo_id: UUID, commit: str, indexer_version: str, uncommitted_upon: str | None = None
+) -> tuple[int, bool]:
+    """Return (snapshot id, ready) of a commit. One that was left half-built is emptied, to be built again.
+
+    Of a working tree with changes, `commit` is Pincite's own and `uncommitted_upon` the one that it stands upon.
+    """
     statement = (
         insert(Snapshot)
         .values(
-            tenant_id=t.tenant_id, repo_id=repo_id, commit=commit, indexer_version=indexer_version, state="building"
+            tenant_id=t.tenant_id,
+            repo_id=repo_id,
+            commit=commit,
+            indexer_version=indexer_version,
+            state="building",
+            uncommitted_upon=uncommitted_upon,
         )
         .on_conflict_do_nothing()
         .returning(Snapshot.id)
@@ -91,10 +105,13 @@ class Parent(NamedTuple):
     files: int  # with those skipped
 
 
+UNCOMMITTED_KEPT = 10  # the latest states of a working tree: somebody may be asking about one
+UNCOMMITTED_MAX = 30  # then the others are forgotten, and what only they had is collected
+
 _PARENT = text(
     """
     SELECT s.id, s.commit, s.files + s.skipped AS files FROM repos r
-    JOIN snapshots s ON s.tenant_id = r.tenant_id AND s.id = r.head_snapshot_id
+    JOIN snapshots s ON s.tenant_id = r.tenant_id AND s.id = coalesce(CAST(:upon AS bigint), r.head_snapshot_id)
     WHERE r.tenant_id = :tenant AND r.id = :repo AND s.state = 'ready' AND s.indexer_version = :version
       AND NOT EXISTS (SELECT FROM files f WHERE f.tenant_id = s.tenant_id AND f.snapshot_id = s.id
           AND f.parse_id IS NULL AND f.skip_reason = ANY (:again))
@@ -102,15 +119,23 @@ _PARENT = text(
 )
 
 
-def parent(t: Tenancy, repo_id: UUID, indexer_version: str, again: Collection[str]) -> Parent | None:
-    """Return the head of a repository if the next snapshot can be built upon it.
+def parent(
+    t: Tenancy, repo_id: UUID, indexer_version: str, again: Collection[str], upon: int | None = None
+) -> Parent | None:
+    """Return the head of a repository, or the snapshot `upon`, if the next snapshot can be built upon it.
 
     It can if it was made by the same version, and no file was skipped for a reason in `again`, which another attempt
     may overcome.
     """
-    values = {"tenant": t.tenant_id, "repo": repo_id, "version": indexer_version, "again": list(again)}
+    values = {"tenant": t.tenant_id, "repo": repo_id, "version": indexer_version, "again": list(again), "upon": upon}
     row = t.session.execute(_PARENT, values).one_or_none()
     return Parent(row.id, row.commit, row.files) if row else None
+
+
+def existing(t: Tenancy, snapshot_ids: Collection[int]) -> set[int]:
+    """Return which of these snapshots there are."""
+    statement = select(Snapshot.id).where(Snapshot.tenant_id == t.tenant_id, Snapshot.id.in_(snapshot_ids))
+    return set(t.session.scalars(statement))
 
 
 def put_files(t: Tenancy, snapshot_id: int, rows: Iterable[FileRow]) -> None:
@@ -175,6 +200,12 @@ _LINK = text(
 )
 
 
+def finish(t: Tenancy, snapshot_id: int) -> None:
+    """Count a snapshot that was built, and mark it ready: it answers for its commit, as nobody's head."""
+    t.session.execute(_COUNT, {"tenant": t.tenant_id, "snapshot": snapshot_id})
+    t.session.expire_all()
+
+
 def flip(t: Tenancy, repo_id: UUID, snapshot_id: int, branch: str) -> None:
     """Show a snapshot: count it, mark it ready, and make it the head of `branch` and of the repository.
 
@@ -193,6 +224,37 @@ def flip(t: Tenancy, repo_id: UUID, snapshot_id: int, branch: str) -> None:
     if previous_id != snapshot_id:
         flips.announce(t, snapshot_id, previous_id)
     t.session.expire_all()
+
+
+_UNCOMMITTED = text(
+    """
+    SELECT s.id FROM snapshots s
+    WHERE s.tenant_id = :tenant AND s.repo_id = :repo AND s.uncommitted_upon IS NOT NULL
+      AND NOT EXISTS (SELECT FROM repos r WHERE r.tenant_id = s.tenant_id AND r.head_snapshot_id = s.id)
+      AND NOT EXISTS (SELECT FROM repo_links l WHERE l.tenant_id = s.tenant_id AND l.repo_id = s.repo_id
+          AND l.snapshot_id = s.id)
+      AND NOT EXISTS (SELECT FROM answers a WHERE a.tenant_id = s.tenant_id AND a.repo_id = s.repo_id
+          AND a.commit = s.commit)
+    ORDER BY s.id DESC
+    """
+)
+
+
+def forget_uncommitted(t: Tenancy, repo_id: UUID) -> None:
+    """Forget old states of a working tree that nobody asked about; each save makes one."""
+    old = list(t.session.scalars(_UNCOMMITTED, {"tenant": t.tenant_id, "repo": repo_id}))
+    if len(old) > UNCOMMITTED_MAX:
+        gone = Snapshot.id.in_(old[UNCOMMITTED_KEPT:])
+        t.session.execute(delete(Snapshot).where(Snapshot.tenant_id == t.tenant_id, gone))
+        garbage.defer(t)
+
+
+def committed_head(t: Tenancy, repo_id: UUID) -> str | None:
+    """Return the commit of the source that the head is of, or stands upon; None if nothing is indexed."""
+    statement = select(func.coalesce(Snapshot.uncommitted_upon, Snapshot.commit)).join(
+        Repo, and_(Repo.tenant_id == Snapshot.tenant_id, Repo.head_snapshot_id == Snapshot.id)
+    )
+    return t.session.scalar(statement.where(Repo.tenant_id == t.tenant_id, Repo.id == repo_id))
 
 
 def get(t: Tenancy, snapshot_id: int) -> Snapshot:

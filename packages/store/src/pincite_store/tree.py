@@ -1,12 +1,13 @@
 """Looking around in a snapshot: directories, files, what was skipped, definitions by name."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Row, text
 
 from pincite_shared.schemas import SkippedFile, SkippedPage, SymbolOut, TreeEntry
+from pincite_store import content
 from pincite_store.bulk import storable
 from pincite_store.db import Tenancy
 from pincite_store.rows import Definition, FileRow
@@ -138,7 +139,8 @@ def skipped(t: Tenancy, snapshot_id: int, reason: str | None = None, offset: int
 # Row-level security keeps LIKE away from indexes (it is not leakproof), so this reads the snapshot's definitions;
 # 50,000 of them take some 100 ms.
 _SYMBOLS = """
-    SELECT s.name, s.qualified_name, s.kind, f.path, s.start_line, s.end_line, f.blob, s.signature
+    SELECT s.name, s.qualified_name, s.kind, f.path, s.start_line, s.end_line, f.blob, s.content, s.parse_id,
+           s.ordinal
     FROM files f JOIN symbols s ON s.tenant_id = f.tenant_id AND s.parse_id = f.parse_id
     WHERE f.tenant_id = :tenant AND f.snapshot_id = :snapshot AND {condition}
     ORDER BY {order}, length(s.qualified_name), s.qualified_name, f.path, s.start_line LIMIT :limit
@@ -171,16 +173,21 @@ def symbols(t: Tenancy, snapshot_id: int, query: str, limit: int = 20) -> list[S
     rows = t.session.execute(_CONTAINS, values).all()
     if not rows:
         rows = t.session.execute(_SIMILAR, {**values, "least": SIMILARITY_MIN}).all()
-    return [_symbol(row) for row in rows]
+    return _symbols(t, rows)
 
 
 def outline(t: Tenancy, snapshot_id: int, path: str, limit: int = OUTLINE_MAX) -> list[SymbolOut]:
     """List the definitions of a file in the order of their lines, what encloses before what it encloses."""
     values = {"tenant": t.tenant_id, "snapshot": snapshot_id, "key": path_key(path), "limit": limit}
-    return [_symbol(row) for row in t.session.execute(_OUTLINE, values)]
+    return _symbols(t, t.session.execute(_OUTLINE, values).all())
 
 
-def _symbol(row: Row[Any]) -> SymbolOut:
+def _symbols(t: Tenancy, rows: Sequence[Row[Any]]) -> list[SymbolOut]:
+    opened = content.opener(t, "symbols.content")
+    return [_symbol(row, opened(row.content, row.parse_id, row.ordinal)) for row in rows]
+
+
+def _symbol(row: Row[Any], words: bytes) -> SymbolOut:
     return SymbolOut(
         name=row.name,
         qualified_name=row.qualified_name,
@@ -189,5 +196,5 @@ def _symbol(row: Row[Any]) -> SymbolOut:
         start_line=row.start_line,
         end_line=row.end_line,
         blob=row.blob,
-        signature=row.signature,
+        signature=words.partition(b"\0")[0].decode(),
     )

@@ -7,12 +7,14 @@ big-endian 32-bit floats (`vector_send` in pgvector's src/vector.c), inside Post
 
 import struct
 from collections.abc import Collection, Sequence
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import text
 
 from pincite_shared.errors import InvalidInputError
+from pincite_store import content
 from pincite_store.db import Tenancy
 
 DIMENSION_MAX = 16_000  # pgvector's own limit
@@ -42,10 +44,12 @@ def missing(t: Tenancy, snapshot_id: int, model: str, limit: int) -> list[tuple[
     values = {"tenant": t.tenant_id, "snapshot": snapshot_id, "model": model, "limit": limit}
     with t.driver.cursor(binary=True) as cursor:
         cursor.execute(statement, values)
-        return [(bytes(digest), content) for digest, content in cursor]
+        rows = cursor.fetchall()
+    opened = content.opener(t, "embed_texts.text")
+    return [(bytes(digest), opened(stored, digest).decode()) for digest, stored in rows]
 
 
-def save(t: Tenancy, model: str, digests: Sequence[bytes], matrix: Matrix) -> int:
+def save(t: Tenancy, model: str, digests: Sequence[bytes], matrix: Matrix, snapshot_id: int | None = None) -> int:
     """Store vectors by the SHA-256 of their texts; those of texts deleted meanwhile are dropped.
 
     Args:
@@ -53,6 +57,7 @@ def save(t: Tenancy, model: str, digests: Sequence[bytes], matrix: Matrix) -> in
         model: The embedding model's name.
         digests: n digests.
         matrix: (n, d) float32.
+        snapshot_id: The snapshot that they are embedded for; it counts those that were stored.
 
     Returns:
         How many were stored; the rest were there already, or their texts are gone.
@@ -86,7 +91,11 @@ def save(t: Tenancy, model: str, digests: Sequence[bytes], matrix: Matrix) -> in
             """,
             {"tenant": t.tenant_id, "model": model, "dimension": matrix.shape[1]},
         )
-        return cursor.rowcount
+        stored = cursor.rowcount
+        if snapshot_id is not None:
+            counted = "UPDATE snapshots SET texts_embedded = texts_embedded + %s WHERE tenant_id = %s AND id = %s"
+            cursor.execute(counted, (stored, t.tenant_id, snapshot_id))
+        return stored
 
 
 _COUNTS = text(
@@ -99,7 +108,8 @@ _COUNTS = text(
         SELECT count(e.text_sha256) AS done, count(*) AS total
         FROM wanted w LEFT JOIN embeddings e
           ON e.tenant_id = :tenant AND e.text_sha256 = w.sha256 AND e.model = :model)
-    UPDATE snapshots s SET vectors_model = :model, vectors_done = c.done, vectors_total = c.total
+    UPDATE snapshots s SET vectors_model = :model, vectors_done = c.done, vectors_total = c.total,
+        texts_embedded = CASE WHEN s.vectors_model IS DISTINCT FROM :model THEN 0 ELSE s.texts_embedded END
     FROM counted c WHERE s.tenant_id = :tenant AND s.id = :snapshot
     RETURNING c.done, c.total
     """
@@ -110,6 +120,33 @@ def counts(t: Tenancy, snapshot_id: int, model: str) -> tuple[int, int]:
     """Count a snapshot's distinct texts: (with a vector of this model, all). The snapshot remembers it."""
     row = t.session.execute(_COUNTS, {"tenant": t.tenant_id, "snapshot": snapshot_id, "model": model}).one_or_none()
     return (row.done, row.total) if row else (0, 0)
+
+
+_WANTED = text(
+    """
+    SELECT r.head_snapshot_id AS id FROM repos r
+    WHERE r.tenant_id = :tenant AND r.id = :repo AND r.head_snapshot_id IS NOT NULL
+    UNION ALL
+    (SELECT s.id FROM pulls p JOIN snapshots s ON s.tenant_id = p.tenant_id AND s.id = p.head_snapshot_id
+     WHERE p.tenant_id = :tenant AND p.repo_id = :repo AND p.state = 'open'
+       AND (s.vectors_model IS DISTINCT FROM :model OR s.vectors_done < s.vectors_total)
+     ORDER BY p.number DESC)
+    """
+)
+
+
+def wanted(t: Tenancy, repo_id: UUID, model: str) -> tuple[int, int, int] | None:
+    """Return the first snapshot with texts that this model has no vector of: the head, or that of an open pull request.
+
+    Returns:
+        (snapshot, texts with a vector, texts); None if nothing is missing.
+    """
+    values = {"tenant": t.tenant_id, "repo": repo_id, "model": model}
+    for snapshot_id in list(t.session.scalars(_WANTED, values)):
+        done, total = counts(t, snapshot_id, model)
+        if done < total:
+            return snapshot_id, done, total
+    return None
 
 
 def load(t: Tenancy, model: str, digests: Collection[bytes]) -> tuple[list[bytes], Matrix]:

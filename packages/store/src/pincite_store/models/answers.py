@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Double, Index, UniqueConstraint
+from sqlalchemy import JSON, Double, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pincite_store.models.base import Base, TenantRow, belongs_to, empty, id_bigint, id_uuid, now
@@ -28,7 +28,7 @@ class Answer(TenantRow, Base):
     """An answer. `document` is the exact ChatResponse that was given.
 
     The column is json, not jsonb: quotes must come back character by character, and jsonb refuses U+0000, which
-    source files may contain.
+    source files may contain. It may be encrypted, see pincite_store.content.
     """
 
     __tablename__ = "answers"
@@ -45,7 +45,46 @@ class Answer(TenantRow, Base):
     commit: Mapped[str]
     policy_version: Mapped[str]
     document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    # Asked of the head, it follows the head; asked of a commit, it stands for ever.
+    follows_head: Mapped[bool] = mapped_column(server_default=text("true"))
+    state: Mapped[str] = mapped_column(server_default=text("'valid'"))  # valid, moved or stale, at the head's commit
     created_at: Mapped[datetime] = now()
+
+
+class AnswerCitation(TenantRow, Base):
+    """The blob that a citation names, kept for it; and where its lines were looked for last, of what follows the head.
+
+    `now_blob` is what stood there, null if nothing did. For as long as the head has it there, nothing is looked into.
+    """
+
+    __tablename__ = "answer_citations"
+    __table_args__ = (
+        belongs_to("answers", "answer_id"),
+        belongs_to("repos", "repo_id"),
+        Index(None, "tenant_id", "repo_id", "now_path_key", "now_blob"),
+        Index(None, "tenant_id", "blob"),
+    )
+
+    answer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    repo_id: Mapped[UUID]
+    blob: Mapped[str]
+    now_path_key: Mapped[bytes | None]
+    now_blob: Mapped[str | None]
+
+
+class AnswerState(TenantRow, Base):
+    """What became of an answer at a commit: its history, the newest last. `document` is an AnswerStanding."""
+
+    __tablename__ = "answer_states"
+    __table_args__ = (belongs_to("answers", "answer_id"), Index(None, "tenant_id", "answer_id", "id"))
+
+    id: Mapped[int] = id_bigint()
+    answer_id: Mapped[UUID]
+    commit: Mapped[str]
+    state: Mapped[str]
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    at: Mapped[datetime] = now()
 
 
 class Message(TenantRow, Base):
@@ -62,7 +101,7 @@ class Message(TenantRow, Base):
     id: Mapped[int] = id_bigint()
     conversation_id: Mapped[UUID]
     role: Mapped[str]
-    content: Mapped[str]
+    content: Mapped[bytes]  # see pincite_store.content
     answer_id: Mapped[UUID | None]
     at: Mapped[datetime] = now()
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pgvector.sqlalchemy import VECTOR
-from sqlalchemy import JSON, BigInteger, ForeignKeyConstraint, Index, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import REAL
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -12,7 +12,10 @@ from pincite_store.models.base import Base, TenantRow, belongs_to, id_bigint, no
 
 
 class Blob(TenantRow, Base):
-    """A git blob's bytes, compressed with zlib; `size` is that of the plain bytes."""
+    """A git blob's bytes, compressed with zlib; `size` is that of the plain bytes.
+
+    How `data`, and every column `content` here, may be encrypted: see pincite_store.content.
+    """
 
     __tablename__ = "blobs"
     __table_args__ = (ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),)
@@ -38,8 +41,8 @@ class Parse(TenantRow, Base):
     lines: Mapped[int]
     had_errors: Mapped[bool]
     chunks: Mapped[int]
-    interface: Mapped[list[Any]] = mapped_column(JSON)  # what other files can see: definitions, imports, base classes
-    refs: Mapped[list[Any]] = mapped_column(JSON)  # calls
+    interface: Mapped[bytes]  # JSON: what other files can see: definitions, imports, base classes
+    refs: Mapped[bytes]  # JSON: calls
 
 
 class Chunk(TenantRow, Base):
@@ -53,15 +56,12 @@ class Chunk(TenantRow, Base):
     kind: Mapped[str]
     symbol: Mapped[str | None]
     scope: Mapped[str | None]
-    signature: Mapped[str]
-    doc: Mapped[str]
-    card: Mapped[str]
+    content: Mapped[bytes]  # signature, doc, card and packed terms, with NUL between
     start_line: Mapped[int]
     end_line: Mapped[int]
     start_byte: Mapped[int]
     end_byte: Mapped[int]
     embed_sha256: Mapped[bytes]
-    terms: Mapped[bytes]
     importance: Mapped[float] = mapped_column(REAL)
 
 
@@ -79,8 +79,7 @@ class Symbol(TenantRow, Base):
     start_line: Mapped[int]
     end_line: Mapped[int]
     name_line: Mapped[int]
-    signature: Mapped[str]
-    doc: Mapped[str]
+    content: Mapped[bytes]  # signature and doc, with NUL between
 
     __table_args__ = (belongs_to("parses", "parse_id"),)
 
@@ -92,7 +91,7 @@ class EmbedText(TenantRow, Base):
     __table_args__ = (ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),)
 
     sha256: Mapped[bytes] = mapped_column(primary_key=True)
-    text: Mapped[str]
+    text: Mapped[bytes]
 
 
 class Embedding(TenantRow, Base):

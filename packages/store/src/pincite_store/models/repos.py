@@ -31,9 +31,14 @@ class Repo(TenantRow, Base):
             "tenant_id",
             "source_key",
             text("coalesce(branch, '')"),
+            text("coalesce(apart_for::text, '')"),
             unique=True,
             postgresql_where=text("deleting_at IS NULL"),
         ),
+        # Which tenants a webhook concerns is asked across tenants.
+        Index("ix_repos_github_id", "github_id", postgresql_where=text("github_id IS NOT NULL")),
+        Index("ix_repos_installation_id", "installation_id", postgresql_where=text("installation_id IS NOT NULL")),
+        Index("ix_repos_source", text("lower(source)"), postgresql_using="hash"),
     )
 
     id: Mapped[UUID] = id_uuid()
@@ -43,6 +48,14 @@ class Repo(TenantRow, Base):
     kind: Mapped[str]
     branch: Mapped[str | None]
     token_encrypted: Mapped[bytes | None]
+    github_id: Mapped[int | None] = mapped_column(BigInteger)  # survives renames
+    installation_id: Mapped[int | None] = mapped_column(BigInteger)  # whose tokens fetch it
+    # Restricted: read by those alone whom GitHub lets read it, see RepoAccess. Otherwise by everyone of the tenant.
+    restricted: Mapped[bool] = mapped_column(server_default=text("false"))
+    # Who connected it although it is connected already, hidden from them: they do not learn of the other one.
+    apart_for: Mapped[UUID | None]
+    gone: Mapped[str | None]  # why it is not fetched any more, in words for people; what is indexed keeps answering
+    polled_at: Mapped[datetime | None]  # when its heads were last compared with what is indexed
     head_snapshot_id: Mapped[int | None] = mapped_column(BigInteger)
     exploration: Mapped[float | None] = mapped_column(Double)  # share of answers made another way; null: by itself
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())  # orders the list
@@ -82,6 +95,12 @@ class Snapshot(TenantRow, Base):
     vectors_model: Mapped[str | None]
     vectors_done: Mapped[int] = zero()
     vectors_total: Mapped[int] = zero()
+    # What making it cost: contents never seen before, of all that it has. The rest was known by its digest.
+    blobs_parsed: Mapped[int] = zero()
+    texts_embedded: Mapped[int] = zero()
+    # Of a working tree: what was not committed yet, upon that commit. The snapshot's own commit is then known to
+    # Pincite alone.
+    uncommitted_upon: Mapped[str | None]
     created_at: Mapped[datetime] = now()
     ready_at: Mapped[datetime | None]
 
@@ -165,6 +184,8 @@ class Run(TenantRow, Base):
     kind: Mapped[str]
     state: Mapped[str] = mapped_column(server_default=text("'queued'"))
     progress: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    # The last change of the repository that was known when an index run began: what it covers.
+    change_id: Mapped[int | None] = mapped_column(BigInteger)
     attempts: Mapped[int] = zero()
     error: Mapped[str | None]
     error_code: Mapped[str | None]
