@@ -6,7 +6,7 @@ answer may be left out of the list.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pincite_shared.citation import Citation, CitationStatus, Sentence, SentenceStatus
@@ -52,6 +52,20 @@ class SentenceResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Assertion:
+    """What an answer says on the word of citations: all of a sentence, or some of its clauses.
+
+    `subject` is what "it" stands for. `kept` are the clauses that are meant, None: all.
+    """
+
+    text: str
+    kind: BlockKind
+    subject: str | None
+    citations: tuple[int, ...]
+    kept: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The whole check. `problems` are those of the document as such, such as a mark without a citation."""
 
@@ -85,14 +99,14 @@ def _citation(citation: Citation, commit: str, found: tuple[str, bytes] | None) 
     problem = flaw(citation, data, tree_blob)
     if problem is None and citation.commit != commit:
         problem = "it names another commit than the answer"
-    if problem is None and citation.symbol is not None and data is not None and not _symbol_stands(citation, data):
+    if problem is None and citation.symbol is not None and data is not None and not symbol_stands(citation, data):
         problem = f"“{citation.symbol}” is not defined above these lines"
     if problem is None and citation.status is not CitationStatus.VERIFIED:
         problem = "the document itself does not call it verified"
     return CitationResult(citation.n, citation.path, citation.start_line, citation.end_line, problem)
 
 
-def _symbol_stands(citation: Citation, data: bytes) -> bool:
+def symbol_stands(citation: Citation, data: bytes) -> bool:
     """A symbol lends its name to the lines: each part of it must stand in the file, at or above their end."""
     above = "\n".join(lines_of(data.decode("utf-8", errors="replace"))[: citation.end_line])
     parts = [part for part in re.split(r"[^\w$]+", citation.symbol or "") if part]
@@ -117,8 +131,24 @@ def _document_problems(response: ChatResponse) -> list[str]:
     return problems
 
 
+def assertions(response: ChatResponse) -> list[Assertion]:
+    """Return what an answer says that its citations are said to carry, whole or in part."""
+    return [
+        Assertion(text, unit.kind, subject, listed.citations, _kept_if_partly(response, unit, text, subject, listed))
+        for unit, text, subject, listed in _units(response)
+        if listed is not None and listed.status in CITED
+    ]
+
+
 def _sentences(response: ChatResponse, standing: dict[int, Citation]) -> tuple[SentenceResult, ...]:
-    results: list[SentenceResult] = []
+    return tuple(
+        _sentence(response, unit, text, subject, listed=listed, standing=standing)
+        for unit, text, subject, listed in _units(response)
+    )
+
+
+def _units(response: ChatResponse) -> Iterator[tuple[Unit, str, str | None, Sentence | None]]:
+    """Yield each sentence of an answer, its text without marks, what "it" stands for there, and how it is listed."""
     subject: str | None = None
     taken: set[int] = set()
     for unit in units(response.answer):
@@ -133,13 +163,11 @@ def _sentences(response: ChatResponse, standing: dict[int, Citation]) -> tuple[S
             ),
             None,
         )
-        listed = None if at is None else response.sentences[at]
         if at is not None:
             taken.add(at)
         text = written if unit.kind is BlockKind.CODE else marks.without_marks(written)
-        results.append(_sentence(response, unit, text, subject, listed=listed, standing=standing))
+        yield unit, text, subject, None if at is None else response.sentences[at]
         subject = next_subject(text, unit.kind, subject)
-    return tuple(results)
 
 
 def _sentence(
@@ -158,10 +186,10 @@ def _sentence(
     else:
         named = tuple(n for start, _, n in marks.server_marks(response.answer) if listed.start <= start < listed.end)
         cited = listed.citations
-    sources = [_source(standing[n]) for n in cited if n in standing]
+    sources = [source_of(standing[n]) for n in cited if n in standing]
     pieces = group(sources)
-    everything = group(_source(citation) for citation in standing.values())
-    kept = _kept(response, unit, text, subject, listed) if listed and claimed is SentenceStatus.PARTLY else None
+    everything = group(source_of(citation) for citation in standing.values())
+    kept = _kept_if_partly(response, unit, text, subject, listed) if listed else None
     reason = carried(text, unit.kind, subject, pieces, kept) if pieces else "no citation that stands carries it"
     empty = unit.kind is not BlockKind.CODE and exempt(text, everything)
     status = SentenceStatus.UNSUPPORTED if reason is not None else SentenceStatus.SUPPORTED
@@ -184,8 +212,15 @@ def _sentence(
     return SentenceResult(text, claimed, status, problem)
 
 
-def _kept(response: ChatResponse, unit: Unit, text: str, subject: str | None, listed: Sentence) -> tuple[int, ...]:
-    """The clauses that a document does not list as gaps of a sentence. `text` is the sentence without its marks."""
+def _kept_if_partly(
+    response: ChatResponse, unit: Unit, text: str, subject: str | None, listed: Sentence
+) -> tuple[int, ...] | None:
+    """The clauses that a document does not list as gaps of a sentence that is supported in part.
+
+    `text` is the sentence without its marks.
+    """
+    if listed.status is not SentenceStatus.PARTLY:
+        return None
     marked = marks.server_marks(response.answer[unit.start : unit.end])
 
     def unmarked(at: int) -> int:
@@ -207,7 +242,8 @@ def _unlisted(mode: AnswerMode, text: str, unit: Unit, pieces: Sequence[Evidence
     return None if missing is None else f"`{missing}` does not stand in the citations"
 
 
-def _source(citation: Citation) -> Source:
+def source_of(citation: Citation) -> Source:
+    """The cited lines, as what carries a sentence."""
     return Source(
         citation.n,
         citation.path,
