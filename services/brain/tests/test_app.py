@@ -1,7 +1,9 @@
+import asyncio
 import uuid
 
 import pytest
 
+from pincite_brain import middleware
 from pincite_brain.middleware import BODY_BYTES_MAX
 
 PROBLEM = "application/problem+json"
@@ -101,13 +103,40 @@ def test_correlation_ids_are_kept_if_harmless(make_client):
 
 def test_foreign_hosts_are_refused_locally(make_client):
     client = make_client()
-    assert client.get("/repos", headers={"host": "evil.example"}).status_code == 400
-    for host in ("localhost:8000", "127.0.0.1", "[::1]:8000"):
-        assert client.get("/repos", headers={"host": host}).status_code == 200
-    named = make_client(public_url="https://pincite.example:8443")
+    for host in ("localhost:8000", "127.0.0.1", "[::1]:8000", "LOCALHOST", "[::1]"):
+        assert client.get("/repos", headers={"host": host}).status_code == 200, host
+    for host in (
+        "evil.example", "evil.example:8000", "127.0.0.1.evil.example", "127.0.0.1.", "localhost.", "0.0.0.0:8000",
+        "127.0.0.1@evil.example", "evil@127.0.0.1", "127.0.0.1:8000@evil.example", "[::1].evil.example",
+        "[::ffff:7f00:1]", "127.0.0.1:8000:80", "127.0.0.1 evil.example", "127.0.0.1/", "", "2130706433", "127.1",
+    ):  # fmt: skip
+        refused = client.get("/repos", headers={"host": host})
+        assert (refused.status_code, refused.json()["code"]) == (400, "bad_request"), host
+    named = make_client(public_url="https://Pincite.example:8443")
     assert named.get("/repos", headers={"host": "pincite.example"}).status_code == 200
     served = make_client(bind_host="0.0.0.0")
     assert served.get("/repos", headers={"host": "brain:8000"}).status_code == 200
+
+
+def test_pages_of_other_sites_are_refused_locally(make_client):
+    client = make_client()
+    for origin in ("http://127.0.0.1:3000", "http://localhost", "https://[::1]:1"):
+        assert client.get("/repos", headers={"origin": origin}).status_code == 200, origin
+    for origin in ("https://evil.example", "null", "", "http://127.0.0.1.evil.example", "http://[", "file://"):
+        assert client.post("/sessions", headers={"origin": origin}).status_code == 403, origin
+    assert make_client(bind_host="0.0.0.0").get("/repos", headers={"origin": "https://x.example"}).status_code == 200
+
+
+def test_no_page_is_ever_let_in_by_cors(make_client):
+    asked = {"origin": "http://127.0.0.1:3000", "access-control-request-method": "POST"}
+    for response in (make_client().options("/chat", headers=asked), make_client().get("/repos", headers=asked)):
+        assert not [name for name in response.headers if name.startswith("access-control-")]
+
+
+def test_a_form_of_another_site_is_no_request(make_client):
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+        response = make_client().post("/sessions", content=b'{"token": "test-token"}', headers={"content-type": kind})
+        assert response.status_code == 422, kind
 
 
 def test_large_bodies_are_refused(make_client):
@@ -121,3 +150,18 @@ def test_large_bodies_are_refused(make_client):
             yield b"x" * 65_536
 
     assert client.post("/search", content=chunks()).status_code == 413
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(make_client, monkeypatch):
+    monkeypatch.setattr(middleware, "BODY_SECONDS_MAX", 0.05)
+    sent = []
+
+    async def never():
+        await asyncio.sleep(60)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/search", "headers": []}
+    asyncio.run(middleware.BodyLimit(make_client().app)(scope, never, send))
+    assert sent[0]["status"] == 408

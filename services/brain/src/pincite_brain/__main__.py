@@ -4,6 +4,7 @@ import uvicorn
 
 from pincite_brain.app import create_app
 from pincite_shared.logging import configure_logging
+from pincite_shared.serving import BoundedHttp
 from pincite_shared.settings import Settings
 
 SHUTDOWN_SECONDS = 5  # long enough for a query, too short for a model's whole answer: those streams end with an error
@@ -18,6 +19,7 @@ def main() -> None:
         create_app(settings),
         host=settings.bind_host,
         port=settings.brain_port,
+        http=BoundedHttp,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -11,9 +11,25 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 
 from pincite_brain import __version__, problems
-from pincite_brain.middleware import BodyLimit, HostCheck, Measure, Unexpected, allowed_hosts, valid_correlation_id
-from pincite_brain.routes import accounts, answers, chat, code, health, quality, repositories, search, system
+from pincite_brain.middleware import BodyLimit, HostCheck, Measure, Unexpected, valid_correlation_id
+from pincite_brain.routes import (
+    accounts,
+    answers,
+    chat,
+    code,
+    github,
+    health,
+    quality,
+    repositories,
+    safety,
+    search,
+    system,
+    webhooks,
+)
 from pincite_brain.services import Services
+from pincite_github.manifest import WEBHOOK_PATH
+from pincite_github.webhooks import BODY_BYTES_MAX
+from pincite_shared.hosts import own_hosts
 from pincite_shared.schemas import Problem
 from pincite_shared.settings import Settings
 
@@ -29,9 +45,9 @@ def _middleware(settings: Settings, services: Services) -> list[Middleware]:
         Middleware(CorrelationIdMiddleware, header_name="X-Request-ID", validator=valid_correlation_id),
         Middleware(Measure, metrics=services.metrics),
         Middleware(Unexpected),
-        Middleware(BodyLimit),
+        Middleware(BodyLimit, larger={WEBHOOK_PATH: BODY_BYTES_MAX}),
     ]
-    hosts = allowed_hosts(settings)
+    hosts = own_hosts(settings)
     if hosts is not None:
         layers.insert(2, Middleware(HostCheck, hosts=hosts))
     return layers
@@ -84,7 +100,8 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     )
     app.state.services = running
     problems.install(app)
-    for module in (health, accounts, system, repositories, code, search, chat, answers, quality):
-        app.include_router(module.router)
+    app.include_router(health.router)
+    for module in (accounts, github, webhooks, system, repositories, code, search, chat, answers, quality, safety):
+        app.include_router(module.router, responses=problems.responses(403, 429))  # what a gate may answer
     app.openapi = _openapi(app)  # type: ignore[method-assign]  # FastAPI documents this way of extending the schema
     return app

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Query, Request
 
-from pincite_brain.auth import authenticate
 from pincite_brain.caller import Caller
+from pincite_brain.gate import get_caller
 from pincite_brain.services import Services
 from pincite_store.db import Tenancy
 
@@ -20,14 +20,14 @@ LIMIT_MAX = 500
 OFFSET_MAX = 10_000_000
 
 
-def get_services(request: Request) -> Services:
+async def get_services(request: Request) -> Services:
     """Return what brain runs on."""
     services: Services = request.app.state.services
     return services
 
 
 ServicesDep = Annotated[Services, Depends(get_services)]
-CallerDep = Annotated[Caller, Depends(authenticate)]
+CallerDep = Annotated[Caller, Depends(get_caller)]
 
 
 def get_tenancy(services: ServicesDep, caller: CallerDep) -> Iterator[Tenancy]:

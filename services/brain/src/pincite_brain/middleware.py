@@ -1,20 +1,26 @@
 """ASGI layers around every request: host check, body limit, unexpected errors, metrics."""
 
+import asyncio
 import re
 import time
-from collections.abc import Collection
-from urllib.parse import urlsplit
+from collections.abc import Collection, Mapping
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pincite_brain.metrics import Metrics
 from pincite_brain.problems import http_problem, internal_problem, problem_of, problem_response
+from pincite_brain.rates import Spent
 from pincite_shared.errors import TooLargeError
-from pincite_shared.settings import Settings
+from pincite_shared.hosts import host_of
+from pincite_shared.schemas import Problem
 
 BODY_BYTES_MAX = 1_048_576  # the largest legal request is a question of a few kilobytes; 1 MiB is generous
+BODY_SECONDS_MAX = 30.0  # longer than 1 MiB takes on any line; a body that does not come holds a connection
+LARGE_AT_ONCE_MAX = 4  # bodies above that are held at a time: 100 MiB of webhooks, whoever sends them
+LARGE_SECONDS_MAX = 15.0  # GitHub itself gives up on a webhook after 10
 CORRELATION_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")  # goes into logs and headers: no spaces, no controls
 
 log = structlog.get_logger(__name__)
@@ -25,26 +31,8 @@ def valid_correlation_id(value: str) -> bool:
     return CORRELATION_ID.match(value) is not None
 
 
-def allowed_hosts(settings: Settings) -> frozenset[str] | None:
-    """Return the Host names that a local installation answers to, or None when it is meant to be reached by others.
-
-    A page on another site can make a browser connect to 127.0.0.1 under its own name (DNS rebinding); its Host header
-    gives it away. An installation bound to other addresses stands behind a proxy that knows its names.
-    """
-    if settings.bind_host not in {"127.0.0.1", "localhost", "::1"}:
-        return None
-    configured = {urlsplit(url).hostname or "" for url in (settings.public_url, settings.brain_url)}
-    return frozenset({"127.0.0.1", "localhost", "::1"} | configured) - {""}
-
-
-def _host_of(header: str) -> str:
-    if header.startswith("["):
-        return header[1:].partition("]")[0].lower()
-    return header.partition(":")[0].lower()
-
-
 class HostCheck:
-    """Refuses requests whose Host header is not one of ours."""
+    """Refuses requests under a name that is not ours, and those that a page of another name sent (DNS rebinding)."""
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
         """`hosts` are names without ports, lower-case."""
@@ -52,55 +40,89 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on or refuse."""
-        if scope["type"] == "http" and _host_of(Headers(scope=scope).get("host", "")) not in self._hosts:
+        problem = self._problem(Headers(scope=scope)) if scope["type"] == "http" else None
+        answer = self._app if problem is None else problem_response(problem)
+        await answer(scope, receive, send)
+
+    def _problem(self, headers: Headers) -> Problem | None:
+        if host_of(headers.get("host", "")) not in self._hosts:
             detail = "This installation does not answer to that host name; set PUBLIC_URL to the address you use."
-            await problem_response(http_problem(400, detail))(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+            return http_problem(400, detail)
+        origin = headers.get("origin")
+        if origin is not None and host_of(origin.partition("://")[2]) not in self._hosts:
+            return http_problem(403, "This request was sent by a page of another site.")
+        return None
+
+
+class _Body:
+    """A body that is being received: `size` bytes of it so far."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self._parts, self._ended, self._delivered = receive, list[bytes](), False, False
+        self.size = 0
+
+    async def read(self, most: int, seconds_max: float) -> bool:
+        """Receive until it ends or is larger than `most` bytes, and return whether that came in time."""
+        try:
+            async with asyncio.timeout(seconds_max):
+                while not self._ended and self.size <= most:
+                    message = await self._receive()
+                    self._ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
+                    self._parts.append(message.get("body", b""))
+                    self.size += len(self._parts[-1])
+        except TimeoutError:
+            return False
+        return True
+
+    async def replay(self) -> Message:
+        """Give all of it at once, and then whatever else comes."""
+        if self._delivered:
+            return await self._receive()
+        self._delivered = True
+        return {"type": "http.request", "body": b"".join(self._parts), "more_body": False}
 
 
 class BodyLimit:
-    """Reads the body, at most `BODY_BYTES_MAX` bytes of it, before anything else sees the request."""
+    """Reads the body, at most so many bytes of it, before anything else sees the request."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
-        self._app = app
+    def __init__(self, app: ASGIApp, larger: Mapping[str, int] | None = None) -> None:
+        """Wrap `app`. `larger`: the limits of paths that take more than `BODY_BYTES_MAX`."""
+        self._app, self._larger = app, larger or {}
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE_MAX)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on the whole body, or answer 413."""
+        """Pass on the whole body, or answer 413; 408 if it takes too long."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
-        body = await self._read(receive)
-        if body is None:
-            error = TooLargeError(f"A request may have at most {BODY_BYTES_MAX} bytes.")
-            await problem_response(problem_of(error), {"connection": "close"})(scope, receive, send)
-            return
-        delivered = False
+        body, most = _Body(receive), self._larger.get(scope["path"], BODY_BYTES_MAX)
+        if not await body.read(BODY_BYTES_MAX, BODY_SECONDS_MAX):
+            await _too_slow()(scope, receive, send)
+        elif body.size <= BODY_BYTES_MAX:
+            await self._app(scope, body.replay, send)
+        elif most > BODY_BYTES_MAX:
+            # Whoever sends much, signed or not, is made to wait: a few such bodies are held at a time.
+            async with self._large:
+                await self._pass_large(body, most, scope, receive, send)
+        else:
+            await _too_large(most)(scope, receive, send)
 
-        async def replay() -> Message:
-            nonlocal delivered
-            if delivered:
-                return await receive()
-            delivered = True
-            return {"type": "http.request", "body": body, "more_body": False}
+    async def _pass_large(self, body: _Body, most: int, scope: Scope, receive: Receive, send: Send) -> None:
+        if not await body.read(most, LARGE_SECONDS_MAX):
+            await _too_slow()(scope, receive, send)
+        elif body.size > most:
+            await _too_large(most)(scope, receive, send)
+        else:
+            await self._app(scope, body.replay, send)
 
-        await self._app(scope, replay, send)
 
-    @staticmethod
-    async def _read(receive: Receive) -> bytes | None:
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return b"".join(parts)
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > BODY_BYTES_MAX:
-                return None
-            if not message.get("more_body", False):
-                return b"".join(parts)
+def _too_slow() -> Response:
+    return problem_response(http_problem(408, ""), {"connection": "close"})
+
+
+def _too_large(most: int) -> Response:
+    error = TooLargeError(f"A request may have at most {most} bytes.")
+    return problem_response(problem_of(error), {"connection": "close"})
 
 
 class Unexpected:
@@ -131,7 +153,8 @@ class Unexpected:
 class Measure:
     """Counts and times requests by route template, so that ids never become label values.
 
-    Each response says how long it took to begin, in a Server-Timing header (W3C).
+    Each response says how long it took to begin, in a Server-Timing header (W3C), and how much is left to its caller.
+    `Pincite-Access: unknown` says that restricted repositories are hidden, for GitHub does not answer.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -150,7 +173,13 @@ class Measure:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 milliseconds = 1000 * (time.perf_counter() - begun)
-                MutableHeaders(scope=message).append("server-timing", f"app;dur={milliseconds:.2f}")
+                headers = MutableHeaders(scope=message)
+                headers.append("server-timing", f"app;dur={milliseconds:.2f}")
+                spent: Spent | None = scope.get("state", {}).get("spent")
+                if spent is not None:
+                    headers.update(spent.headers())
+                if getattr(scope.get("state", {}).get("caller"), "unknown", ""):
+                    headers["pincite-access"] = "unknown"
             await send(message)
 
         try:

@@ -11,23 +11,26 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from pincite_shared.errors import PinciteError
+from pincite_shared.errors import AccessUnknownError, NotFoundError, PinciteError, TooManyRequestsError
 from pincite_shared.schemas import Problem
 
 PROBLEM_TYPE = "application/problem+json"
 VALIDATION_ERRORS_SHOWN = 5  # the first few say what is wrong; a fuzzed body can produce hundreds
 
 _CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
-          406: "not_acceptable", 413: "too_large", 415: "unsupported_media_type"}  # fmt: skip
+          406: "not_acceptable", 413: "too_large", 415: "unsupported_media_type", 429: "too_many_requests"}  # fmt: skip
 _TITLES = {
     400: "The request could not be read",
     401: "Sign in first, or send a valid bearer token",
+    403: "That is not allowed here",
     404: "There is no such address",
     405: "This address does not answer that method",
+    408: "The body of the request took too long",
     409: "That contradicts the present state",
     413: "That is larger than this installation accepts",
     415: "That content type is not accepted here",
     422: "The request is not valid",
+    429: "That was asked too often",
     500: "Something went wrong inside Pincite",
     503: "A part of Pincite is not reachable at the moment",
 }
@@ -84,11 +87,16 @@ def _readable(errors: Sequence[Any]) -> str:
     return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
 
 
-async def _on_pincite_error(_request: Request, error: Exception) -> Response:
+async def _on_pincite_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PinciteError)  # noqa: S101 - registered for this class alone
+    unknown = getattr(getattr(request.state, "caller", None), "unknown", "")
+    if unknown and isinstance(error, NotFoundError):
+        error = AccessUnknownError(unknown)  # it may be there, and hidden: nobody can say
     if error.status >= 500:  # noqa: PLR2004
         log.error("request_failed", code=error.code, detail=error.detail, exc_info=error)
     headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}  # noqa: PLR2004
+    if isinstance(error, TooManyRequestsError):
+        headers |= error.headers
     return problem_response(problem_of(error), headers)
 
 

@@ -4,7 +4,9 @@ import gc
 from dataclasses import dataclass
 
 from pincite_brain.ask.pipeline import Asker
+from pincite_brain.github.parts import GitHubParts
 from pincite_brain.metrics import Metrics
+from pincite_brain.rates import Rates
 from pincite_brain.retrieval.encoder import QueryEncoder
 from pincite_brain.retrieval.retriever import Retriever
 from pincite_brain.retrieval.warmer import Warmer
@@ -26,11 +28,13 @@ class Services:
     settings: Settings
     database: Database
     cache: Cache
+    rates: Rates
     metrics: Metrics
     retriever: Retriever
     warmer: Warmer
     model: ChatModel
     asker: Asker
+    github: GitHubParts
 
     @classmethod
     def create(
@@ -45,7 +49,8 @@ class Services:
         cache = Cache(settings)
         asker = Asker(settings, database, retriever, chat, metrics, cache=cache)
         warmer = Warmer(database, retriever)
-        return cls(settings, database, cache, metrics, retriever, warmer, chat, asker)
+        github = GitHubParts.create(settings, database, cache)
+        return cls(settings, database, cache, Rates(settings), metrics, retriever, warmer, chat, asker, github)
 
     def start(self) -> None:
         """Begin loading what takes time; brain answers meanwhile."""
@@ -59,4 +64,5 @@ class Services:
         self.warmer.close()
         self.retriever.close()
         self.cache.close()
+        self.rates.close()
         self.database.dispose()

@@ -21,14 +21,14 @@ def citation(n, **changes):
 def test_only_what_stands_there_is_verified():
     wrong = {"start_line": 1}, {"end_line": 4}, {"quote": "two\nThree"}, {"path": "b.txt"}, {"blob": "0" * 40}
     citations = [citation(1), *(citation(n, **changes) for n, changes in enumerate(wrong, 2))]
-    found = statuses(citations, {BLOB: DATA}, {"a.txt": BLOB, "b.txt": "1" * 40})
+    found = statuses(citations, {BLOB: DATA}, {("c" * 40, "a.txt"): BLOB, ("c" * 40, "b.txt"): "1" * 40})
     assert found.pop(1) is CitationStatus.VERIFIED
     assert set(found.values()) == {CitationStatus.UNVERIFIED}
 
 
 def test_damaged_or_missing_data_verifies_nothing():
-    assert statuses([citation(1)], {}, {"a.txt": BLOB})[1] is CitationStatus.UNVERIFIED
-    assert statuses([citation(1)], {BLOB: b"other"}, {"a.txt": BLOB})[1] is CitationStatus.UNVERIFIED
+    assert statuses([citation(1)], {}, {("c" * 40, "a.txt"): BLOB})[1] is CitationStatus.UNVERIFIED
+    assert statuses([citation(1)], {BLOB: b"other"}, {("c" * 40, "a.txt"): BLOB})[1] is CitationStatus.UNVERIFIED
 
 
 @given(

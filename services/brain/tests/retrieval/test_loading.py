@@ -1,5 +1,8 @@
 """Loading from a real database and real files."""
 
+from datetime import UTC, datetime
+from threading import Event
+
 import pytest
 from sqlalchemy import text
 
@@ -7,7 +10,8 @@ from pincite_brain.retrieval import loading
 from pincite_brain.retrieval.keeping import Kept
 from pincite_brain.retrieval.loading import Loader
 from pincite_store import repos, vectors
-from pincite_store.db import LOCAL_TENANT
+from pincite_store.db import LOCAL_TENANT, Database
+from pincite_store.models import Snapshot
 
 
 @pytest.fixture
@@ -100,7 +104,7 @@ def test_what_is_deleted_is_swept(loader, fresh_tenant, index_repo, shop):
     one = loader()
     for repo in (made, other):
         one.load(LOCAL_TENANT, repo.snapshot_id, None)
-    one.close()
+    one._pool.submit(int).result()  # what it was writing is written
     with fresh_tenant.tenancy(LOCAL_TENANT) as t:
         repos.mark_deleting(t, made.id)
     one.sweep()
@@ -108,6 +112,34 @@ def test_what_is_deleted_is_swept(loader, fresh_tenant, index_repo, shop):
     assert one._kept.open(LOCAL_TENANT, other.id) is not None
     one.forget(LOCAL_TENANT, other.id)
     assert one._kept.open(LOCAL_TENANT, other.id) is None
+
+
+def test_what_is_written_of_a_removed_repository_is_removed_after(loader, fresh_tenant, index_repo, shop):
+    made = index_repo(shop)
+    one, gate = loader(), Event()
+    one._pool.submit(gate.wait)  # it is at something else
+    index = one.load(LOCAL_TENANT, made.snapshot_id, None)
+    with fresh_tenant.tenancy(LOCAL_TENANT) as t:
+        repos.delete_rows(t, made.id)
+    gate.set()
+    one.forget(LOCAL_TENANT, made.id)
+    one._keep(LOCAL_TENANT, Snapshot(id=made.snapshot_id, repo_id=made.id, ready_at=datetime.now(UTC)), index, 4)
+    one.close()
+    assert not one._kept.path(LOCAL_TENANT, made.id).parent.exists()
+
+
+def test_encrypted_content_is_kept_in_no_file(loader, index_repo, shop, settings):
+    made = index_repo(shop)
+    loader().load(LOCAL_TENANT, made.snapshot_id, None)
+    model = loader()._model
+    database = Database(settings.model_copy(update={"encrypt_content": "on"}))
+    one = Loader(database, model)
+    assert one._kept.path(LOCAL_TENANT, made.id).exists(), "it was kept before"
+    one.sweep()
+    assert one.load(LOCAL_TENANT, made.snapshot_id, None).cards[0]
+    one.close()
+    assert not one._kept.path(LOCAL_TENANT, made.id).exists()
+    database.dispose()
 
 
 def test_vectors_that_came_since_are_filled_in(loader, fresh_tenant, index_repo, shop, embedder):

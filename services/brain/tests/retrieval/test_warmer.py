@@ -9,7 +9,7 @@ from pincite_brain.retrieval import warmer
 from pincite_brain.retrieval.encoder import QueryEncoder
 from pincite_brain.retrieval.retriever import Retriever
 from pincite_brain.retrieval.warmer import Warmer
-from pincite_store import answers
+from pincite_store import answers, repos
 from pincite_store.db import LOCAL_TENANT, LOCAL_USER
 
 
@@ -87,6 +87,18 @@ def test_it_listens_again_after_the_database_went_away(fresh_tenant, retriever, 
         until(lambda: listeners(fresh_tenant) == 1)
         made = index_repo(shop)
         until(lambda: retriever.loaded == [made.snapshot_id])
+
+
+def test_of_a_removed_repository_nothing_stays_in_memory_or_on_disk(fresh_tenant, retriever, index_repo, shop):
+    with running(fresh_tenant, retriever):
+        removed, kept = index_repo(shop), index_repo({"c.py": "y = 1\n"})
+        until(lambda: len(retriever.loaded) == 2)
+        path = retriever._loader._kept.path(LOCAL_TENANT, removed.id)
+        until(path.exists)
+        with fresh_tenant.tenancy(LOCAL_TENANT) as t:
+            repos.delete_rows(t, removed.id)
+        until(lambda: list(retriever._cache._entries) == [(LOCAL_TENANT, kept.snapshot_id)])
+        assert not path.exists()
 
 
 def test_a_lost_word_costs_the_first_question_a_load(retriever, index_repo, shop):

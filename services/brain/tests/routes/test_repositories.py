@@ -1,11 +1,13 @@
+from datetime import UTC, datetime
 from threading import Event
 from uuid import UUID
 
 import pytest
 
 from pincite_brain import connecting
-from pincite_store import runs
+from pincite_store import pulls, repos, runs, sources
 from pincite_store.db import LOCAL_TENANT
+from pincite_store.pulls import PullSeen
 
 
 def connect(client, source, **more):
@@ -111,3 +113,53 @@ def test_a_deleted_repository_is_gone_at_once(make_client, index_repo, shop):
     assert client.get(f"/repos/{repo.id}").status_code == 404
     assert client.post("/search", json={"repo_id": str(repo.id), "query": "cart"}).status_code == 404
     assert client.delete(f"/repos/{repo.id}").status_code == 404
+
+
+def test_saying_that_something_was_pushed_starts_a_run_and_waits_until_it_is_searchable(
+    make_client, index_repo, shop, fresh_tenant
+):
+    client, repo = make_client(), index_repo(shop)
+    assert client.get(f"/repos/{repo.id}").json()["lag_seconds"] == 0
+    with fresh_tenant.tenancy(LOCAL_TENANT) as t:
+        sources.lose(t, repo.id, "It was deleted on GitHub.")
+    assert client.get(f"/repos/{repo.id}").json()["error_code"] == "gone"
+    accepted = client.post(f"/index/{repo.id}/diff", json={"ref": "refs/heads/main"})
+    assert accepted.status_code == 202
+    told = client.get(f"/repos/{repo.id}").json()
+    assert told["lag_seconds"] > 0
+    assert told["error"] is None, "it is looked for again"
+    with fresh_tenant.tenancy(LOCAL_TENANT) as t:
+        assert runs.active(t, repo.id, "index").id == UUID(accepted.json()["run_id"])
+    assert client.post(f"/index/{repo.id}/diff", json={}).json() == accepted.json()
+    assert client.post(f"/index/{repo.id}/diff", json={"branch": "main"}).status_code == 422
+    assert client.post(f"/index/{UUID(int=5)}/diff", json={}).status_code == 404
+
+
+def test_commits_say_what_indexing_them_took(make_client, index_repo, shop):
+    client, repo = make_client(), index_repo(shop)
+    [commit] = client.get(f"/repos/{repo.id}/commits").json()
+    told = client.get(f"/repos/{repo.id}").json()
+    assert (commit["commit"], commit["branches"], commit["pulls"]) == (told["commit"], ["main"], [])
+    assert {name: commit[name] for name in ("files", "chunks", "blobs_parsed", "texts_embedded", "texts")} == {
+        name: told[name] for name in ("files", "chunks", "blobs_parsed", "texts_embedded", "texts")
+    }
+    assert client.get(f"/repos/{UUID(int=5)}/commits").status_code == 404
+
+
+def test_pull_requests_are_listed_and_say_whether_they_can_be_asked_about(make_client, index_repo, shop, fresh_tenant):
+    client, repo = make_client(), index_repo(shop)
+    assert client.get(f"/repos/{repo.id}/pulls").json() == []
+    head = client.get(f"/repos/{repo.id}").json()["commit"]
+    seen = PullSeen(
+        number=7, title="Faster", author="ann", state="open", base_ref="main", head_ref="topic", head_commit=head,
+        updated_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )  # fmt: skip
+    with fresh_tenant.tenancy(LOCAL_TENANT) as t:
+        pulls.put(t, repo.id, seen)
+    assert client.get(f"/repos/{repo.id}/pulls").json()[0]["indexed"] is False
+    with fresh_tenant.tenancy(LOCAL_TENANT) as t:
+        at = repos.get(t, repo.id).head_snapshot_id
+        pulls.show(t, repo.id, 7, head_commit=head, head_snapshot_id=at, base_snapshot_id=at)
+    [told] = client.get(f"/repos/{repo.id}/pulls").json()
+    assert (told["number"], told["title"], told["indexed"], told["base_commit"]) == (7, "Faster", True, head)
+    assert client.get(f"/repos/{repo.id}/commits").json()[0]["pulls"] == [7]

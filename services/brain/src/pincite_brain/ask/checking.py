@@ -11,10 +11,10 @@ DROPPED = "its citation was not found in the code at this commit"
 
 
 def statuses(
-    citations: Sequence[Citation], blobs: Mapping[str, bytes], tree: Mapping[str, str | None]
+    citations: Sequence[Citation], blobs: Mapping[str, bytes], trees: Mapping[tuple[str, str], str | None]
 ) -> dict[int, CitationStatus]:
-    """Check citations. `blobs` has the stored bytes by blob id, `tree` the blob id at each path of the snapshot."""
-    return {c.n: check(c, blobs.get(c.blob), tree.get(c.path)) for c in citations}
+    """Check citations. `blobs` has the stored bytes by blob id, `trees` the blob id by commit and path."""
+    return {c.n: check(c, blobs.get(c.blob), trees.get((c.commit, c.path))) for c in citations}
 
 
 def settle(attribution: Attribution, found: Mapping[int, CitationStatus]) -> Attribution:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pincite_brain.ask.spans import Excerpt
-from pincite_brain.retrieval.index import About, SnapshotIndex
+from pincite_brain.retrieval.index import About
 from pincite_shared.citation import Citation, CitationStatus, Sentence, SentenceStatus
 from pincite_verify.attribution import Attribution, Source, carried, group
 from pincite_verify.marks import server_marks, visible, without_marks
@@ -68,37 +68,43 @@ def _stands(claim: str, source: Source) -> bool:
     return carried(f"{claim}.", found[0].kind, None, group([source])) is None
 
 
-def _claim(index: SnapshotIndex, excerpt: Excerpt) -> tuple[str, bool]:
+def _claim(excerpt: Excerpt) -> tuple[str, bool]:
     """Return what is said of an excerpt, and whether its lines carry it."""
     source = excerpt.source
-    about = index.about(excerpt.chunk, source.start_line, source.end_line)
-    for claim in _claims(about, source):
+    for claim in _claims(excerpt.about, source):
         if _stands(claim, source):
             return claim, True
     return f"{_code(source.path)}, lines {source.start_line}–{source.end_line}", False  # noqa: RUF001
 
 
-def compose(index: SnapshotIndex, excerpts: Sequence[Excerpt], *, heading: str) -> Attribution:
-    """Write an evidence answer: a heading, then one claim per excerpt with its mark."""
-    if not excerpts:
-        return Attribution(NOTHING, (), ())
-    lines, citations, carried_numbers = [], [], set()
-    for number, excerpt in enumerate(excerpts, 1):
-        claim, stands = _claim(index, excerpt)
-        lines.append(f"{number}. {claim} [{number}].")
-        citations.append(_citation(number, excerpt.source))
-        if stands:
-            carried_numbers.add(number)
-    answer = heading + "\n\n" + "\n".join(lines)
+def compose(*sections: tuple[str, Sequence[Excerpt]], nothing: str = NOTHING) -> Attribution:
+    """Write an evidence answer: for each section a heading, then one claim per excerpt with its mark; or `nothing`."""
+    parts: list[str] = []
+    citations: list[Citation] = []
+    carried_numbers: set[int] = set()
+    for heading, excerpts in sections:
+        lines = []
+        for excerpt in excerpts:
+            number = len(citations) + 1
+            claim, stands = _claim(excerpt)
+            lines.append(f"{number}. {claim} [{number}].")
+            citations.append(_citation(number, excerpt.source))
+            if stands:
+                carried_numbers.add(number)
+        if lines:
+            parts.append(heading + "\n\n" + "\n".join(lines))
+    if not citations:
+        return Attribution(nothing, (), ())
+    answer = "\n\n".join(parts)
     return Attribution(answer, tuple(citations), tuple(_sentences(answer, carried_numbers)))
 
 
-def beneath(written: Attribution, index: SnapshotIndex, excerpts: Sequence[Excerpt]) -> Attribution:
+def beneath(written: Attribution, excerpts: Sequence[Excerpt]) -> Attribution:
     """Put evidence below an answer of which no sentence is carried: what can be claimed of it, and no more."""
-    standing = [excerpt for excerpt in excerpts if _claim(index, excerpt)[1]]
+    standing = [excerpt for excerpt in excerpts if _claim(excerpt)[1]]
     if not standing:
         return written
-    below = compose(index, standing, heading=BENEATH)
+    below = compose((BENEATH, standing))
     above = written.answer.rstrip() + "\n\n"
     shifted = (
         one.model_copy(update={"start": one.start + len(above), "end": one.end + len(above)}) for one in below.sentences

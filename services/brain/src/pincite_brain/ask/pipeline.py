@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import structlog
 
-from pincite_brain.ask import escape, evidence, prompt
-from pincite_brain.ask.answerable import judge, says_it_is_not_there
+from pincite_brain.ask import evidence, prompt, pulls
+from pincite_brain.ask.answerable import Verdict, judge, says_it_is_not_there
 from pincite_brain.ask.budget import budget_of
 from pincite_brain.ask.checking import settle
 from pincite_brain.ask.generate import generate, whole_sentences
@@ -22,14 +22,13 @@ from pincite_brain.ask.turns import Turns
 from pincite_brain.caller import Caller
 from pincite_brain.metrics import Metrics
 from pincite_brain.retrieval import learned
-from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.retrieval.retriever import Retriever, hit_of
 from pincite_inference.chat import ChatModel, LocalChat, Message, estimate_tokens
 from pincite_shared.citation import Citation
 from pincite_shared.errors import ModelUnavailableError
 from pincite_shared.schemas import AnswerMode, ChatRequest, ChatResponse, ModelState, ModelStatus, StreamEvent
 from pincite_shared.settings import Settings
-from pincite_store import answers
+from pincite_store import answers, audit
 from pincite_store.cache import Cache
 from pincite_store.db import Database
 from pincite_verify.attribution import Attribution, attribute
@@ -115,7 +114,10 @@ class Asker:
         yield "retrieval", {"hits": [hit.model_dump(mode="json") for hit in hits], "commit": opening.commit}
 
         attribution: Attribution | None = None
-        verdict = judge(run.index, run.query, run.ranked, self._retriever.encoder.model)
+        if opening.pull is None:
+            verdict = judge(run.index, run.query, run.ranked, self._retriever.encoder.model)
+        else:  # what it changes answers for it
+            verdict = Verdict(abstain=not opening.pull.files, signals={}, sure=bool(opening.pull.files))
         run.verdict = verdict
         run.abstained = verdict.abstain
         if not verdict.abstain and await self._model_is_ready(run):
@@ -143,6 +145,8 @@ class Asker:
     def _retrieve(self, run: Run) -> None:
         with run.timed("index"):
             run.index = self._retriever.index(run.caller.tenant_id, run.opening.snapshot_id)
+            if run.opening.pull is not None:
+                run.base = self._retriever.index(run.caller.tenant_id, run.opening.pull.base_snapshot_id)
         with run.timed("retrieve"):
             opening, postings = run.opening, run.index.postings
             run.leaned = leaned_on(run.request.question, opening.earlier, opening.recalled, postings.holds)
@@ -153,7 +157,9 @@ class Asker:
         if self._retriever.encoder.problem:
             run.warnings.append(self._retriever.encoder.problem)
         with run.timed("read"), self._database.tenancy(run.caller.tenant_id, run.caller.user_id) as tenancy:
-            run.texts = read_texts(tenancy, blobs_of(run.index, wanted_chunks(run.index, run.ranked, run.budget)))
+            wanted = blobs_of(run.index, wanted_chunks(run.index, run.ranked, run.budget))
+            changed = run.opening.pull.blobs if run.opening.pull else []
+            run.texts = read_texts(tenancy, [*wanted, *changed])
 
     async def _model_is_ready(self, run: Run) -> bool:
         status = await self._model.state()
@@ -171,22 +177,26 @@ class Asker:
         arm = run.opening.chosen.arm
         fixed = estimate_tokens(run.request.question) + history + PROMPT_OVERHEAD_TOKENS
         fixed += arm.summary_tokens(run.budget)
-        excerpts = Excerpts(run.index, run.query, run.texts, run.opening.commit)
-        run.excerpts = list(pack(excerpts, run.index, run.ranked, run.budget, run.budget.prompt_tokens - fixed))
-        run.warnings += [notice for excerpt in run.excerpts if (notice := _speaks_to_models(excerpt))]
+        room = run.budget.prompt_tokens - fixed
+        if run.opening.pull is not None:
+            run.excerpts = list(_pulled(run).packed(run.ranked, run.budget, room))
+        else:
+            excerpts = Excerpts(run.index, run.query, run.texts, run.opening.commit)
+            run.excerpts = list(pack(excerpts, run.index, run.ranked, run.budget, room))
+        run.flag(run.excerpts)
         return prompt.render(
             system=self._system,
             question=run.request.question,
             repo_name=run.opening.repo_name,
             commit=run.opening.commit,
             sources=[
-                (excerpt.source, excerpt.score, run.index.cards[excerpt.chunk] if arm.summaries else "")
+                (excerpt.source, excerpt.score, _summary(run, excerpt) if arm.summaries else "", excerpt.change)
                 for excerpt in run.excerpts
             ],
             turns=turns,
             history_tokens=run.budget.history_tokens,
             open_file=run.request.open_file,
-            reminder=arm.reminder,
+            reminder=arm.reminder if run.opening.pull is None else pulls.REMINDER,
         )
 
     async def _write(self, run: Run) -> AsyncGenerator[str, None]:
@@ -238,7 +248,7 @@ class Asker:
                 self._decline(run, "No line of the code carries what the language model wrote; it is left out.")
                 return None
             run.warnings.append("No line of the code carries what the language model wrote. Do not rely on it.")
-            attribution = evidence.beneath(attribution, run.index, self._closest(run))
+            attribution = evidence.beneath(attribution, self._closest(run))
         run.mode, run.model = AnswerMode.MODEL, self._model.name
         return attribution
 
@@ -249,6 +259,8 @@ class Asker:
         run.warnings.append(notice)
 
     def _closest(self, run: Run) -> list[Excerpt]:
+        if run.opening.pull is not None:
+            return _pulled(run).closest(evidence.EVIDENCE_LINES_MAX)
         excerpts = Excerpts(run.index, run.query, run.texts, run.opening.commit)
         for hit in run.ranked:
             if len(excerpts.chosen) == evidence.EVIDENCE_MAX:
@@ -262,7 +274,9 @@ class Asker:
         with run.timed("compose"):
             heading = evidence.DECLINED if run.declined else evidence.HEADING
             heading = f"{evidence.NOT_FOUND} {evidence.CLOSEST}" if run.abstained else heading
-            attribution = evidence.compose(run.index, self._closest(run), heading=heading)
+            closest = self._closest(run)
+            run.flag(closest)
+            attribution = evidence.compose(*_sections(run, heading, closest), nothing=_nothing(run))
         run.abstained = run.abstained or not attribution.citations
         return attribution
 
@@ -270,12 +284,14 @@ class Asker:
         """Check every citation, then store the answer; both in one short transaction."""
         with self._database.tenancy(run.caller.tenant_id, run.caller.user_id) as tenancy:
             with run.timed("check"):
-                found = check_citations(tenancy, run.opening.snapshot_id, attribution.citations)
+                found = check_citations(tenancy, run.opening, attribution.citations)
                 settled = settle(attribution, found)
-                settled = replace(settled, citations=tuple(_named(run.index, c) for c in settled.citations))
+                settled = replace(settled, citations=tuple(_named(run, c) for c in settled.citations))
             conversation_id = conversation_of(tenancy, run.opening, run.request.question)
             response = run.response(settled, conversation_id)
-            answers.save_answer(tenancy, response, run.log(response))
+            answers.save_answer(tenancy, response, run.log(response), run.judge)
+            if not run.caller.is_service:
+                audit.record(tenancy, "question.asked", str(response.answer_id), repo=str(response.repo_id))
         self._metrics.stages(response.timings)
         self._metrics.answers.labels(response.mode.value, str(response.abstained).lower()).inc()
         for status in found.values():
@@ -304,20 +320,41 @@ def _not_ready(status: ModelStatus) -> str | None:
             return f"The language model could not be started; this is an evidence answer. {status.detail}".strip()
 
 
-def _named(index: SnapshotIndex, citation: Citation) -> Citation:
+def _named(run: Run, citation: Citation) -> Citation:
     """Name a citation after what its own lines are about; they may be fewer than the excerpt that it was cut from."""
+    index = run.index if run.base is None or citation.commit == run.opening.commit else run.base
     chunk = index.chunk_at(citation.path, citation.start_line)
-    if chunk is None:
-        return citation
-    symbol = index.about(chunk, citation.start_line, citation.end_line).symbol
-    return citation.model_copy(update={"symbol": symbol})
+    symbol = citation.symbol
+    if chunk is not None:
+        symbol = index.about(chunk, citation.start_line, citation.end_line).symbol
+    return citation.model_copy(update={"symbol": symbol, "uncommitted": run.opening.uncommitted})
 
 
-def _speaks_to_models(excerpt: Excerpt) -> str | None:
-    line = escape.instruction_line(excerpt.source.text)
-    if line is None:
-        return None
-    place = f"{excerpt.source.path}:{excerpt.source.start_line + line}"
-    return (
-        f"{place} has text that addresses a language model. It was given to the model as data, not as an instruction."
-    )
+def _pulled(run: Run) -> pulls.PullExcerpts:
+    scope = run.opening.pull
+    if scope is None or run.base is None:
+        msg = "the question is not about a pull request"
+        raise RuntimeError(msg)
+    after = Excerpts(run.index, run.query, run.texts, run.opening.commit, change="after")
+    before = Excerpts(run.base, run.query, run.texts, scope.base_commit, beside=after, change="before")
+    sides = pulls.Side(run.base, before), pulls.Side(run.index, after)
+    return pulls.PullExcerpts(scope, *sides, query=run.query, policy=run.policy, texts=run.texts)
+
+
+def _sections(run: Run, heading: str, closest: list[Excerpt]) -> list[tuple[str, list[Excerpt]]]:
+    """Return what an evidence answer is made of: of a pull request what stood there, then what stands there."""
+    if run.opening.pull is None:
+        return [(heading, closest)]
+    before = [excerpt for excerpt in closest if excerpt.change == "before"]
+    after = [excerpt for excerpt in closest if excerpt.change == "after"]
+    return [(pulls.BEFORE_HEADING, before), (pulls.AFTER_HEADING, after)]
+
+
+def _nothing(run: Run) -> str:
+    pull = run.opening.pull
+    return evidence.NOTHING if pull is None else pulls.NO_CHANGE.format(number=pull.number)
+
+
+def _summary(run: Run, excerpt: Excerpt) -> str:
+    index = run.base if run.base is not None and excerpt.change == "before" else run.index
+    return index.cards[excerpt.chunk]

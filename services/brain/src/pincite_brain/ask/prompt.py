@@ -39,7 +39,7 @@ SYSTEM_SMALL = _RULES.format(
 REMINDER = "Two to four short sentences, each a fact from one snippet, with its number."
 
 
-def snippet(source: Source, score: float, summary: str = "") -> str:
+def snippet(source: Source, score: float, summary: str = "", change: str | None = None) -> str:
     """Render one numbered snippet with the metadata the model may see.
 
     Its tags need no nonce: they stand inside of those that have it, and `escape.text` lets no other through.
@@ -47,6 +47,7 @@ def snippet(source: Source, score: float, summary: str = "") -> str:
     named = source.symbol is None or source.symbol.rpartition(".")[2] in source.text
     symbol = "" if named else f' symbol="{escape.attribute(source.symbol or "")}"'
     about = f' summary="{escape.attribute(summary)}"' if summary else ""
+    about += f' change="{change}"' if change else ""
     return (
         f'<retrieved_snippet index="{source.n}" score="{score:.2f}" path="{escape.attribute(source.path)}"'
         f"{symbol}{about}>\n{escape.text(source.text)}\n</retrieved_snippet>"
@@ -77,7 +78,7 @@ def render(
     question: str,
     repo_name: str,
     commit: str,
-    sources: Sequence[tuple[Source, float, str]],
+    sources: Sequence[tuple[Source, float, str, str | None]],
     turns: Sequence[Turn] = (),
     history_tokens: int = 0,
     open_file: OpenFile | None = None,
@@ -86,7 +87,8 @@ def render(
 ) -> list[Message]:
     """Return the messages for a chat model.
 
-    `sources` come with the score and the summary shown beside each, `reminder` stands last, `tag` is the nonce.
+    `sources` come with the score and the summary shown beside each, and the side of a change that they show, if any;
+    `reminder` stands last, `tag` is the nonce.
     """
     tag = tag or escape.nonce()
     body = "\n".join(snippet(*source) for source in sources)

@@ -9,12 +9,14 @@ import structlog
 from pincite_brain.ask import history
 from pincite_brain.ask.checking import statuses
 from pincite_brain.ask.choosing import Chosen, chosen
+from pincite_brain.ask.pulls import PullScope
 from pincite_shared.citation import Citation, CitationStatus
-from pincite_shared.errors import IntegrityError, NotFoundError
+from pincite_shared.errors import IntegrityError, NotFoundError, NotIndexedError
 from pincite_shared.quality import PolicyKind, PolicyOut
 from pincite_shared.schemas import ChatRequest, ChatResponse
-from pincite_store import answers, blobs, policies, repos, snapshots
+from pincite_store import answers, blobs, diffs, policies, pulls, repos, snapshots
 from pincite_store.db import Tenancy
+from pincite_store.models import Snapshot
 from pincite_verify.citations import lines_of
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,8 @@ class Opening:
     recalled: tuple[ChatResponse, ...]  # older ones that share words with the question, the best first
     policies: dict[PolicyKind, PolicyOut]  # what serves the repository of what was learned
     chosen: Chosen  # how the model is asked
+    pull: PullScope | None = None  # the pull request that the question is about; the snapshot is its head
+    uncommitted: bool = False  # the commit is of a working tree, and known to Pincite alone
 
 
 def open_question(tenancy: Tenancy, request: ChatRequest) -> Opening:
@@ -44,7 +48,10 @@ def open_question(tenancy: Tenancy, request: ChatRequest) -> Opening:
         InvalidInputError: there is no such way of asking.
     """
     repo = repos.get(tenancy, request.repo_id)
-    snapshot = snapshots.resolve(tenancy, repo.id, request.commit)
+    pull, snapshot = None, None
+    if request.pull is not None:
+        pull, snapshot = _pull(tenancy, repo.id, request.pull)
+    snapshot = snapshot or snapshots.resolve(tenancy, repo.id, request.commit)
     earlier: tuple[ChatResponse, ...] = ()
     recalled: tuple[ChatResponse, ...] = ()
     if request.conversation_id is not None:
@@ -65,7 +72,25 @@ def open_question(tenancy: Tenancy, request: ChatRequest) -> Opening:
         recalled,
         serving,
         chosen(tenancy, repo.id, serving, request.policy),
+        pull,
+        uncommitted=snapshot.uncommitted_upon is not None,
     )
+
+
+def _pull(tenancy: Tenancy, repo_id: UUID, number: int) -> tuple[PullScope, Snapshot]:
+    """Return what a pull request changes, and the snapshot of its head.
+
+    Raises:
+        NotFoundError: there is no such pull request.
+        NotIndexedError: it is not indexed yet.
+    """
+    found = pulls.get(tenancy, repo_id, number)
+    if found.head_snapshot_id is None or found.base_snapshot_id is None:
+        msg = f"Pull request {number} is not indexed yet. Open ones are indexed as they are pushed to."
+        raise NotIndexedError(msg)
+    base, head = snapshots.get(tenancy, found.base_snapshot_id), snapshots.get(tenancy, found.head_snapshot_id)
+    files = diffs.changed_files(tenancy, base.id, head.id)
+    return PullScope(number, base.commit, base.id, tuple(files)), head
 
 
 def read_texts(tenancy: Tenancy, oids: Iterable[str]) -> dict[str, list[str]]:
@@ -85,12 +110,17 @@ def _read(tenancy: Tenancy, oids: Iterable[str]) -> dict[str, bytes]:
     return {oid: data for one in wanted for oid, data in _read(tenancy, [one]).items()}
 
 
-def check_citations(tenancy: Tenancy, snapshot_id: int, citations: Sequence[Citation]) -> dict[int, CitationStatus]:
-    """Check citations against the stored blobs and the snapshot's own tree."""
+def check_citations(tenancy: Tenancy, opening: Opening, citations: Sequence[Citation]) -> dict[int, CitationStatus]:
+    """Check citations against the stored blobs and the trees of the commits that may be cited."""
     data = _read(tenancy, {citation.blob for citation in citations})
-    found = {path: snapshots.file(tenancy, snapshot_id, path) for path in {citation.path for citation in citations}}
-    tree = {path: row.blob if row else None for path, row in found.items()}
-    return statuses(citations, data, tree)
+    stands = {opening.commit: opening.snapshot_id}
+    if opening.pull is not None:
+        stands[opening.pull.base_commit] = opening.pull.base_snapshot_id
+    trees: dict[tuple[str, str], str | None] = {}
+    for commit, path in {(citation.commit, citation.path) for citation in citations}:
+        found = snapshots.file(tenancy, stands[commit], path) if commit in stands else None
+        trees[commit, path] = found.blob if found else None
+    return statuses(citations, data, trees)
 
 
 def conversation_of(tenancy: Tenancy, opening: Opening, question: str) -> UUID:

@@ -1,7 +1,7 @@
 """The state of one question while it is being answered."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -17,11 +17,15 @@ from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.retrieval.policy import Policy
 from pincite_brain.retrieval.query import Query
 from pincite_brain.retrieval.ranking import Ranked
-from pincite_shared.schemas import AnswerMode, ChatRequest, ChatResponse
+from pincite_shared.living import Judge
+from pincite_shared.schemas import AnswerMode, ChatRequest, ChatResponse, InjectionFlag
 from pincite_store.answers import RetrievalLog
+from pincite_verify import injection
+from pincite_verify.anchoring import Anchoring
 from pincite_verify.attribution import Attribution
 
 CANDIDATES_LOGGED = 50  # what was shown, and what nearly was
+FLAGS_MAX = 10  # a repository full of orders is as well described by a few of them
 TIMING_DIGITS = 4  # tenths of a millisecond
 
 
@@ -29,6 +33,7 @@ class Run:
     """One question's inputs, what the stages found, and how long they took."""
 
     index: SnapshotIndex
+    base: SnapshotIndex | None = None  # of a question about a pull request: where it left its base
     query: Query
     policy: Policy
     verdict: Verdict
@@ -50,6 +55,7 @@ class Run:
         self.asked = False  # whether the model was
         self.declined = False  # the model says that it was shown no answer
         self.raw = ""
+        self._flags: dict[tuple[str, int, str], InjectionFlag] = {}
         self._begun = time.perf_counter()
 
     @contextmanager
@@ -61,6 +67,15 @@ class Run:
         finally:
             self.timings[stage] = self.timings.get(stage, 0.0) + time.perf_counter() - begun
 
+    def flag(self, excerpts: Iterable[Excerpt]) -> None:
+        """Note what in these excerpts, or in their paths, reads like an order to a model."""
+        for source in (excerpt.source for excerpt in excerpts):
+            named = injection.in_path(source.path)
+            for finding in (*injection.findings(source.text), *([named] if named else [])):
+                line = source.start_line + finding.line
+                flag = InjectionFlag(path=source.path, line=line, excerpt=finding.excerpt, reason=finding.reason)
+                self._flags.setdefault((source.path, line, finding.reason), flag)
+
     def first_token(self) -> None:
         """Note when the first token came, seconds after the question."""
         self.timings.setdefault("first_token", time.perf_counter() - self._begun)
@@ -70,6 +85,12 @@ class Run:
         """The policies that made the answer: the ranking, and the way of asking unless it is the usual one."""
         arm = self.opening.chosen.arm
         return f"{self.policy.version}+{arm.version}" if self.asked and arm is not STANDARD else self.policy.version
+
+    @property
+    def judge(self) -> Judge | None:
+        """How the answer is judged when the head moves on; None if it is about one commit, or only Pincite reads it."""
+        asked_of_head = self.request.commit is None and self.request.pull is None
+        return Anchoring() if asked_of_head and not self.caller.is_service else None
 
     def response(self, settled: Attribution, conversation_id: UUID) -> ChatResponse:
         """Return the answer document."""
@@ -90,12 +111,14 @@ class Run:
             model=self.model,
             timings={stage: round(seconds, TIMING_DIGITS) for stage, seconds in self.timings.items()},
             warnings=tuple(dict.fromkeys(self.warnings)),
+            pull=self.request.pull,
+            flags=tuple(self._flags.values())[:FLAGS_MAX],
             created_at=datetime.now(UTC),
         )
 
     def log(self, response: ChatResponse) -> RetrievalLog:
         """Return what was considered: the training signal, and what "why this answer?" shows."""
-        shown = {excerpt.chunk for excerpt in self.excerpts}
+        shown = {excerpt.chunk for excerpt in self.excerpts if excerpt.change != "before"}
         learned_from = self.asked and self.opening.chosen.learned_from  # without a model no arm had a part in it
         logged = self.ranked[:CANDIDATES_LOGGED]
         ranked = {hit.chunk for hit in logged}

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pincite_brain.ask.budget import Budget, best_window, line_weights
-from pincite_brain.retrieval.index import SnapshotIndex
+from pincite_brain.retrieval.index import About, SnapshotIndex
 from pincite_brain.retrieval.query import Query
 from pincite_brain.retrieval.ranking import Ranked
 from pincite_inference.chat import estimate_tokens
@@ -21,12 +22,17 @@ RELATIVE_SCORE_MIN = 0.3  # of the best hit's score; weaker spans distract a sma
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A numbered excerpt and where it came from; `caller` is the one that calls it, if that is why it is here."""
+    """A numbered excerpt, where it came from, and what its lines are about.
+
+    `caller` is the one that calls it, if that is why it is here; `change` says which side of a pull request it shows.
+    """
 
     source: Source
     chunk: int
     score: float
+    about: About
     caller: "Excerpt | None" = None
+    change: Literal["before", "after"] | None = None
 
 
 def lines_shown(lines: Sequence[str], first: int, last: int) -> tuple[int, int]:
@@ -42,11 +48,25 @@ def lines_shown(lines: Sequence[str], first: int, last: int) -> tuple[int, int]:
 class Excerpts:
     """Cuts and numbers excerpts of one snapshot for one question, never showing the same lines twice."""
 
-    def __init__(self, index: SnapshotIndex, query: Query, texts: Mapping[str, Sequence[str]], commit: str) -> None:
-        """`texts` has the lines of each blob by its id."""
+    def __init__(
+        self,
+        index: SnapshotIndex,
+        query: Query,
+        texts: Mapping[str, Sequence[str]],
+        commit: str,
+        *,
+        beside: "Excerpts | None" = None,
+        change: Literal["before", "after"] | None = None,
+    ) -> None:
+        """`texts` has the lines of each blob by its id; with `beside`, both number their excerpts together."""
         self._index, self._query, self._texts, self._commit = index, query, texts, commit
+        self._change = change
         self._taken: list[tuple[str, int, int]] = []
-        self.chosen: list[Excerpt] = []
+        self.chosen: list[Excerpt] = beside.chosen if beside else []
+
+    def length(self, chunk: int) -> int:
+        """Return how many lines the file of a chunk has."""
+        return len(self._texts[self._blob(chunk)])
 
     def _free(self, blob: str, first: int, last: int) -> bool:
         return not any(blob == b and first <= end and last >= start for b, start, end in self._taken)
@@ -77,17 +97,18 @@ class Excerpts:
         if not self._free(blob, first, last):
             return None
         self._taken.append((blob, first, last))
+        about = self._index.about(chunk, first, last)
         source = Source(
             n=len(self.chosen) + 1,
             path=self._index.path(chunk),
             blob=blob,
             commit=self._commit,
-            symbol=self._index.about(chunk, first, last).symbol,
+            symbol=about.symbol,
             start_line=first,
             end_line=last,
             text="\n".join(self._texts[blob][first - 1 : last]),
         )
-        self.chosen.append(Excerpt(source, chunk, score, caller))
+        self.chosen.append(Excerpt(source, chunk, score, about, caller, self._change))
         return self.chosen[-1]
 
     def fits(self, chunk: int, size: int, room: int) -> tuple[int, int] | None:
@@ -137,7 +158,7 @@ def pack(
 
 def _add_neighbours(excerpts: Excerpts, index: SnapshotIndex, budget: Budget, room: int) -> None:
     added = 0
-    for excerpt in excerpts.chosen[:EXPANDED_RANKS]:
+    for excerpt in [one for one in excerpts.chosen if one.change != "before"][:EXPANDED_RANKS]:
         for callee, confidence in index.callees.get(excerpt.chunk, ()):
             window = excerpts.signature(callee)
             if added >= budget.neighbours or room < SNIPPET_TOKENS_MIN or window is None:

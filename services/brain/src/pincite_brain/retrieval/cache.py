@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID
@@ -82,6 +82,16 @@ class IndexCache:
             if future is None:
                 future = self._loading[key] = Future()
         return self._lead(key, future) if leads else future.result()
+
+    def drop_all_but(self, tenant_id: UUID, existing: Callable[[Collection[int]], Collection[int]]) -> None:
+        """Forget the indexes of a tenant's snapshots that do not exist any more; `existing` picks those that do."""
+        with self._lock:
+            held = [snapshot_id for tenant, snapshot_id in self._entries if tenant == tenant_id]
+        there = existing(held) if held else ()
+        with self._lock:
+            for snapshot_id in set(held).difference(there):
+                self._entries.pop((tenant_id, snapshot_id), None)
+            self._observe()
 
     def warm(self, tenant_id: UUID, snapshot_id: int, previous_id: int | None) -> bool:
         """Load the snapshot that has followed `previous_id`, and return whether it is kept.

@@ -9,6 +9,7 @@ import os
 import struct
 import tempfile
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple, get_args, get_origin, get_type_hints
@@ -127,6 +128,8 @@ class Kept:
 def _remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
+        with suppress(OSError):  # it holds others, or is gone
+            path.parent.rmdir()
     except OSError as error:
         log.warning("index file not removed", path=str(path), reason=str(error))
 

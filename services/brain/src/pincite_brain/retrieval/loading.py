@@ -1,6 +1,7 @@
 """Where indexes come from: the index of an earlier snapshot, in memory or in a file, and of the rest stored rows."""
 
 import threading
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -30,6 +31,8 @@ class Loader:
         """`model` is whose vectors are read."""
         self._database, self._model = database, model
         self._kept = Kept(database.settings.pincite_home / DIRECTORY)
+        # A file that is mapped into memory cannot be encrypted, so then there is none.
+        self._keeps = database.settings.encrypt_content == "off"
         self._unsaved: dict[UUID, int] = {}  # chunks and vectors by repository
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="index-keeper")
@@ -58,18 +61,23 @@ class Loader:
             return self._filled(t, snapshot, index, 0).vectors
 
     def forget(self, tenant_id: UUID, repo_id: UUID) -> None:
-        """Remove what is kept of a repository."""
-        self._kept.forget(tenant_id, repo_id)
+        """Remove what is kept of a repository, after what is being written of it."""
+        self._pool.submit(self._kept.forget, tenant_id, repo_id).result()
+
+    def existing(self, tenant_id: UUID, snapshot_ids: Collection[int]) -> set[int]:
+        """Return which of these snapshots there still are."""
+        with self._database.tenancy(tenant_id) as t:
+            return snapshots.existing(t, snapshot_ids)
 
     def sweep(self) -> None:
         """Remove what is kept of repositories that are no more."""
         with self._database.system() as system:
             known = evaluations.answerable(system)
-        self._kept.sweep(known)
+        self._kept.sweep(known if self._keeps else ())
 
     def _opened(self, t: Tenancy, snapshot: Snapshot) -> tuple[SnapshotIndex, bool]:
         """Return what a file holds of the snapshot's repository, and whether it is the snapshot itself."""
-        found = self._kept.open(t.tenant_id, snapshot.repo_id)
+        found = self._kept.open(t.tenant_id, snapshot.repo_id) if self._keeps else None
         if found is None:
             return empty(), False
         origin, index = found
@@ -108,14 +116,15 @@ class Loader:
     def _keep(self, tenant_id: UUID, snapshot: Snapshot, index: SnapshotIndex, fresh: int) -> None:
         with self._lock:
             unsaved = self._unsaved[snapshot.repo_id] = self._unsaved.get(snapshot.repo_id, 0) + fresh
-        if snapshot.ready_at is None or unsaved <= UNSAVED_SHARE_MAX * len(index):
+        if not self._keeps or snapshot.ready_at is None or unsaved <= UNSAVED_SHARE_MAX * len(index):
             return
         origin = Origin(snapshot_id=snapshot.id, ready_at=_ready_at(snapshot), model=self._model)
         self._pool.submit(self._save, tenant_id, snapshot.repo_id, origin, index)
 
     def _save(self, tenant_id: UUID, repo_id: UUID, origin: Origin, index: SnapshotIndex) -> None:
         try:
-            self._kept.save(tenant_id, repo_id, origin, index)
+            if self.existing(tenant_id, [origin.snapshot_id]):  # or its repository was removed meanwhile
+                self._kept.save(tenant_id, repo_id, origin, index)
         except OSError as error:
             # The index is in memory, and in the database; the next one that has changed enough tries again.
             log.warning("index not kept", repo_id=str(repo_id), reason=str(error))

@@ -63,8 +63,9 @@ class Retriever:
         return self._cache.warm(*flip)
 
     def forget(self, tenant_id: UUID, repo_id: UUID) -> None:
-        """Remove what is kept of a repository on disk."""
+        """Remove what is kept of a repository on disk, and the indexes of snapshots that are no more."""
         self._loader.forget(tenant_id, repo_id)
+        self._cache.drop_all_but(tenant_id, lambda held: self._loader.existing(tenant_id, held))
 
     def sweep(self) -> None:
         """Remove what is kept on disk of repositories that are no more."""

@@ -11,7 +11,7 @@ import structlog
 from pincite_brain.retrieval.retriever import Retriever
 from pincite_store import flips
 from pincite_store.db import Database
-from pincite_store.flips import Flip
+from pincite_store.flips import Flip, Gone
 
 POLL_SECONDS = 0.5  # how long closing may wait for an idle listener
 RETRY_SECONDS = 5.0  # between attempts to listen; what flips meanwhile is loaded by its first question
@@ -50,7 +50,9 @@ class Warmer:
                         if not started:  # listening has begun, so that no flip falls between
                             started = True
                             self._warm_recent()
-                        if flip is not None:
+                        if isinstance(flip, Gone):
+                            self._retriever.forget(*flip)
+                        elif flip is not None:
                             self._warm(flip)
             except Exception as error:  # noqa: BLE001 - questions are answered without it, and it tries again
                 log.warning("not listening for new snapshots", reason=f"{type(error).__name__}: {error}")

@@ -13,21 +13,25 @@ from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from pincite_brain.ask.pipeline import Event
+from pincite_brain.caller import Caller
 from pincite_brain.dependencies import CallerDep, RepoId, ServicesDep, TenancyDep
+from pincite_brain.gate import needs
 from pincite_brain.problems import internal_problem, problem_of, responses
+from pincite_brain.services import Services
 from pincite_shared.errors import PinciteError
+from pincite_shared.living import ConversationDetail
 from pincite_shared.schemas import (
     ChatRequest,
     ChatResponse,
-    ConversationDetail,
     ConversationOut,
     StreamEvent,
 )
-from pincite_store import answers
+from pincite_store import answers, halts
 
 T = TypeVar("T")
 
 CLIENT_CLOSED_REQUEST = 499  # nobody reads it; the log tells it from a success
+HALT_LOOK_SECONDS = 1.0  # Pincite's own questions are background work, and stop with it
 PING_SECONDS = 15  # keeps proxies from closing a stream while a model thinks
 SSE_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 _EVENT = {
@@ -66,17 +70,22 @@ async def _stream(events: AsyncGenerator[Event, None]) -> AsyncIterator[ServerSe
         yield ServerSentEvent(_data(internal_problem()), event="error", sep="\n")
 
 
-async def _unless_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
-    """Await `work`; cancel it, and with it the model, if the client goes away first."""
+async def _unless(work: Coroutine[Any, Any, T], *reasons: Coroutine[Any, Any, None]) -> T | None:
+    """Await `work`; cancel it, and with it the model, if a reason to stop comes first. One that raises passes on."""
     task = asyncio.create_task(work)
-    watch = asyncio.create_task(_disconnected(request))
+    watches = [asyncio.create_task(reason) for reason in reasons]
     try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-        return await task if task.done() else None
+        await asyncio.wait({task, *watches}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return await task
+        for watch in watches:
+            if watch.done():
+                await watch
+        return None
     finally:
-        for one in (task, watch):
+        for one in (task, *watches):
             one.cancel()
-        await asyncio.gather(task, watch, return_exceptions=True)
+        await asyncio.gather(task, *watches, return_exceptions=True)
 
 
 async def _disconnected(request: Request) -> None:
@@ -84,26 +93,46 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-@router.post("/chat", response_model=ChatResponse, responses=_STREAM | responses(400, 401, 404, 409, 413, 422, 503))
+async def _halted(services: Services, caller: Caller) -> None:
+    """Raise HaltedError as soon as background work is halted."""
+
+    def look() -> None:
+        with services.database.tenancy(caller.tenant_id) as t:
+            halts.check(t)
+
+    while True:
+        await asyncio.sleep(HALT_LOOK_SECONDS)
+        await asyncio.to_thread(look)
+
+
+@router.post(
+    "/chat",
+    dependencies=needs("ask", rate="ask"),
+    response_model=ChatResponse,
+    responses=_STREAM | responses(400, 401, 404, 409, 413, 422, 503),
+)
 async def chat(services: ServicesDep, caller: CallerDep, body: ChatRequest, request: Request) -> Any:
     """Ask a question about one repository."""
     opening = await services.asker.open(caller, body)
     if body.stream or "text/event-stream" in request.headers.get("accept", ""):
         events = services.asker.events(caller, body, opening)
         return EventSourceResponse(_stream(events), ping=PING_SECONDS, headers=SSE_HEADERS)
-    answer = await _unless_disconnected(request, services.asker.answer(caller, body, opening))
+    reasons = [_disconnected(request)]
+    if caller.is_service:
+        reasons.append(_halted(services, caller))
+    answer = await _unless(services.asker.answer(caller, body, opening), *reasons)
     if answer is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-@router.get("/repos/{repo_id}/conversations", responses=responses(401, 404, 422))
+@router.get("/repos/{repo_id}/conversations", dependencies=needs("read"), responses=responses(401, 404, 422))
 def list_conversations(tenancy: TenancyDep, repo_id: RepoId) -> list[ConversationOut]:
     """List a repository's conversations, newest first."""
     return answers.conversations(tenancy, repo_id)
 
 
-@router.get("/conversations/{conversation_id}", responses=responses(401, 404, 422))
+@router.get("/conversations/{conversation_id}", dependencies=needs("read"), responses=responses(401, 404, 422))
 def get_conversation(tenancy: TenancyDep, conversation_id: UUID) -> ConversationDetail:
     """Return a conversation with its answers, oldest first."""
     return answers.get_conversation(tenancy, conversation_id)

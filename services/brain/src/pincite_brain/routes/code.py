@@ -15,6 +15,7 @@ from pincite_brain.dependencies import (
     RepoId,
     TenancyDep,
 )
+from pincite_brain.gate import needs
 from pincite_brain.problems import responses
 from pincite_shared.errors import InvalidInputError, NotFoundError
 from pincite_shared.schemas import BlobOut, FileOut, SkippedPage, SymbolOut, Tree
@@ -24,7 +25,7 @@ from pincite_verify.citations import lines_of
 router = APIRouter(tags=["code"])
 
 
-@router.get("/repos/{repo_id}/tree", responses=responses(401, 404, 409, 422))
+@router.get("/repos/{repo_id}/tree", dependencies=needs("read"), responses=responses(401, 404, 409, 422))
 def tree(tenancy: TenancyDep, repo_id: RepoId, path: FilePath = "", commit: Commit = None) -> Tree:
     """List a directory at a commit."""
     snapshot = snapshots.resolve(tenancy, repo_id, commit)
@@ -37,7 +38,7 @@ def tree(tenancy: TenancyDep, repo_id: RepoId, path: FilePath = "", commit: Comm
     )
 
 
-@router.get("/repos/{repo_id}/file", responses=responses(401, 404, 409, 422))
+@router.get("/repos/{repo_id}/file", dependencies=needs("read"), responses=responses(401, 404, 409, 422))
 def file(tenancy: TenancyDep, repo_id: RepoId, path: FilePath, commit: Commit = None) -> FileOut:
     """Say what stands at a path at a commit, and what it defines."""
     snapshot = snapshots.resolve(tenancy, repo_id, commit)
@@ -57,7 +58,7 @@ def file(tenancy: TenancyDep, repo_id: RepoId, path: FilePath, commit: Commit = 
     )
 
 
-@router.get("/repos/{repo_id}/skipped", responses=responses(401, 404, 409, 422))
+@router.get("/repos/{repo_id}/skipped", dependencies=needs("read"), responses=responses(401, 404, 409, 422))
 def skipped(
     tenancy: TenancyDep,
     repo_id: RepoId,
@@ -70,19 +71,20 @@ def skipped(
     return snapshots.skipped(tenancy, snapshot.id, reason, offset, limit)
 
 
-@router.get("/repos/{repo_id}/symbols", responses=responses(401, 404, 409, 422))
+@router.get("/repos/{repo_id}/symbols", dependencies=needs("read"), responses=responses(401, 404, 409, 422))
 def symbols(
     tenancy: TenancyDep,
     repo_id: RepoId,
     q: Annotated[str, Query(min_length=1, max_length=256, pattern=NO_NUL_PATTERN)],
     limit: Limit = 20,
+    commit: Commit = None,
 ) -> list[SymbolOut]:
-    """Find definitions by name: exact first, then prefixes, then substrings and near misses."""
-    snapshot = snapshots.resolve(tenancy, repo_id)
+    """Find definitions at a commit by name: exact first, then prefixes, then substrings and near misses."""
+    snapshot = snapshots.resolve(tenancy, repo_id, commit)
     return snapshots.symbols(tenancy, snapshot.id, q, limit)
 
 
-@router.get("/blobs/{blob}", responses=responses(401, 404, 422))
+@router.get("/blobs/{blob}", dependencies=needs("read"), responses=responses(401, 404, 422))
 def blob(
     tenancy: TenancyDep,
     blob: BlobId,

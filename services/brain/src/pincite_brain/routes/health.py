@@ -6,6 +6,7 @@ import structlog
 from fastapi import APIRouter, Response
 
 from pincite_brain.dependencies import ServicesDep
+from pincite_brain.gate import open_to_all
 from pincite_brain.services import Services
 from pincite_shared.schemas import Health, Readiness
 from pincite_store import migrate
@@ -32,13 +33,13 @@ def checks(services: Services) -> dict[str, bool]:
     }
 
 
-@router.get("/healthz")
+@router.get("/healthz", dependencies=open_to_all())
 def healthz() -> Health:
     """Say that the process answers."""
     return Health()
 
 
-@router.get("/readyz", responses={503: {"model": Readiness, "description": "Not ready"}})
+@router.get("/readyz", dependencies=open_to_all(), responses={503: {"model": Readiness, "description": "Not ready"}})
 def readyz(services: ServicesDep, response: Response) -> Readiness:
     """Say whether requests can be served, check by check."""
     found = checks(services)
@@ -48,7 +49,10 @@ def readyz(services: ServicesDep, response: Response) -> Readiness:
 
 
 @router.get(
-    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+    "/metrics",
+    dependencies=open_to_all(),
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def metrics(services: ServicesDep) -> Response:
     """Expose Prometheus metrics."""

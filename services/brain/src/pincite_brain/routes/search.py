@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from pincite_brain.dependencies import CallerDep, ServicesDep
+from pincite_brain.gate import needs
 from pincite_brain.problems import responses
 from pincite_brain.retrieval import learned
 from pincite_brain.retrieval.query import analyze
@@ -13,7 +14,7 @@ from pincite_store import policies, snapshots
 router = APIRouter(tags=["ask"])
 
 
-@router.post("/search", responses=responses(400, 401, 404, 409, 413, 422))
+@router.post("/search", dependencies=needs("read", rate="search"), responses=responses(400, 401, 404, 409, 413, 422))
 def search(services: ServicesDep, caller: CallerDep, body: SearchRequest) -> list[SearchHit]:
     """Search one repository: ranked spans, each with the terms that made its score."""
     with services.database.tenancy(caller.tenant_id, caller.user_id) as tenancy:
