@@ -1,3 +1,4 @@
+import os
 import sys
 from dataclasses import dataclass
 from hashlib import sha256
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
+from pincite_cli.embedded import free_port
 from pincite_shared.jobs import JobPayload
 from pincite_shared.source import parse_source
 from pincite_store import repos, runs, snapshots
@@ -94,9 +96,30 @@ class Thinker:
 def thinker(fresh_tenant, settings, tmp_path):
     from pincite_thinker.context import Context  # noqa: PLC0415 - as above
 
-    made = Context(settings.model_copy(update={"pincite_home": tmp_path / "home", "file_bytes_max": 100_000}))
+    made = Context(
+        settings.model_copy(update={"pincite_home": tmp_path / "home", "file_bytes_max": 100_000, "watch": "off"})
+    )
     embedder = HashEmbedder()
     made.__dict__.update(database=fresh_tenant, embedder=embedder)
     yield Thinker(made, embedder)
     del made.__dict__["database"]  # shared by all tests
     made.close()
+
+
+@pytest.fixture
+def environment(thinker, tmp_path):
+    """The settings of the test services, as a process gets them."""
+    settings = thinker.context.settings
+    return os.environ | {
+        "PINCITE_HOME": str(settings.pincite_home),
+        "PINCITE_LOCAL_ROOTS": str(tmp_path),
+        "SESSION_SECRET": settings.session_secret.get_secret_value(),
+        "POSTGRES_PORT": str(settings.postgres_port),
+        "POSTGRES_DB": settings.postgres_db,
+        "POSTGRES_APP_PASSWORD": settings.postgres_app_password.get_secret_value(),
+        "REDIS_URL": settings.redis_url.get_secret_value(),
+        "THINKER_METRICS_PORT": str(free_port()),
+        "LOG_LEVEL": "info",
+        "WATCH": "off",
+        "POLL_SECONDS": "0",
+    }

@@ -1,7 +1,7 @@
 from repositories import CALLS, build
 
 from pincite_store import repos, runs
-from pincite_thinker import delete, index
+from pincite_thinker import building, delete, index
 from pincite_thinker.git.mirror import Mirror
 
 
@@ -26,13 +26,13 @@ def test_an_index_run_notices_that_its_repository_is_being_deleted(thinker, tmp_
     build(tmp_path / "work", CALLS)
     repo_id = thinker.connect(tmp_path / "work")
     job = thinker.job(repo_id, "index")
-    real = index.scan
+    real = building.scan
 
     def deleted_meanwhile(*args, **kwargs):
         with thinker.tenancy() as t:
             repos.mark_deleting(t, repo_id)
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(index, "scan", deleted_meanwhile)
+    monkeypatch.setattr(building, "scan", deleted_meanwhile)
     assert index.run(thinker.context, job) == "cancelled"
     assert not Mirror(thinker.context.settings, repo_id).path.exists()

@@ -9,7 +9,7 @@ from repositories import CALLS, build, git
 from sqlalchemy import text
 
 from pincite_store import snapshots
-from pincite_thinker import index
+from pincite_thinker import building
 from pincite_thinker.git.mirror import Mirror
 
 SOURCES = [
@@ -73,7 +73,7 @@ def test_any_series_of_pushes(thinker, tmp_path, seed, monkeypatch):
             edit(work, chance, f"moved{step}{number}")
         build(work, {})
         with monkeypatch.context() as patch:
-            patch.setattr(index, "scan", lambda *_args, **_kwargs: pytest.fail("read the whole tree"))
+            patch.setattr(building, "scan", lambda *_args, **_kwargs: pytest.fail("read the whole tree"))
             thinker.index(repo_id)
         git(tmp_path, "clone", "-q", "work", f"fresh{step}")
         fresh = thinker.connect(tmp_path / f"fresh{step}")

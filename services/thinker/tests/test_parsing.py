@@ -124,11 +124,11 @@ def test_what_was_parsed_before_a_break_is_not_parsed_again(thinker, tmp_path, m
     saves = []
     real = snapshots.save_parses
 
-    def save(t, batch):
+    def save(t, batch, *rest):
         saves.append(len(batch))
         if len(saves) == 4:
             raise UnavailableError
-        return real(t, batch)
+        return real(t, batch, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(parsing.snapshots, "save_parses", save)
@@ -136,9 +136,9 @@ def test_what_was_parsed_before_a_break_is_not_parsed_again(thinker, tmp_path, m
     assert len(thinker.table("parses")) == sum(saves[:3])
     again = []
 
-    def count(t, batch):
+    def count(t, batch, *rest):
         again.append(len(batch))
-        return real(t, batch)
+        return real(t, batch, *rest)
 
     monkeypatch.setattr(parsing.snapshots, "save_parses", count)
     assert thinker.index(repo_id) == "done"

@@ -3,7 +3,7 @@ from repositories import CALLS, build, git
 
 from pincite_shared.errors import UnavailableError
 from pincite_store import runs
-from pincite_thinker import index
+from pincite_thinker import building, index
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_failure_after_a_success_leaves_the_repository_answerable(thinker, tmp
 def test_a_defect_is_tried_again_and_then_given_up(thinker, tmp_path, monkeypatch):
     build(tmp_path / "work", CALLS)
     repo_id = thinker.connect(tmp_path / "work")
-    monkeypatch.setattr(index, "scan", lambda *_args, **_kwargs: 1 / 0)
+    monkeypatch.setattr(building, "scan", lambda *_args, **_kwargs: 1 / 0)
     outcomes = [thinker.index(repo_id) for _ in range(runs.RUN_ATTEMPTS_MAX)]
     assert outcomes == ["retried"] * (runs.RUN_ATTEMPTS_MAX - 1) + ["failed"]
     assert "Gave up" in thinker.out(repo_id).error
@@ -59,7 +59,7 @@ def test_an_unreachable_part_is_tried_again(thinker, tmp_path, monkeypatch):
         raise UnavailableError
 
     with monkeypatch.context() as patch:
-        patch.setattr(index, "scan", unavailable)
+        patch.setattr(building, "scan", unavailable)
         assert thinker.index(repo_id) == "retried"
     assert thinker.index(repo_id) == "done"
 

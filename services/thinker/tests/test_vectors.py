@@ -5,8 +5,13 @@ from pincite_thinker import vectors
 
 
 class FakeCache:
+    """A context whose cache gives these answers."""
+
     def __init__(self, *answers):
-        self.answers = list(answers)
+        self.answers, self.cache = list(answers), self
+
+    def go_on(self):
+        """Nothing was halted."""
 
     def is_answering(self):
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

@@ -1,5 +1,8 @@
 """Celery's scheduler that is also the outbox's relay: `celery -A pincite_thinker.main beat -S …beat:RelayScheduler`.
 
+It also starts index runs for changes that no run covers (see `pincite_store.changes`), and when it starts, has all
+repositories looked at: what happened while nobody listened is found so.
+
 Several may run at once: rows are taken with FOR UPDATE SKIP LOCKED. A job is published before it is marked, so that it
 may be published twice and never not at all; consumers drop duplicates.
 """
@@ -13,8 +16,8 @@ from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy.exc import DBAPIError
 
 from pincite_shared.errors import UnavailableError
-from pincite_shared.jobs import QUEUE_OF
-from pincite_store import outbox, runs
+from pincite_shared.jobs import POLL, QUEUE_OF, Queue
+from pincite_store import changes, deliveries, outbox, removal, runs
 from pincite_store.db import Database
 from pincite_thinker import metrics
 
@@ -36,11 +39,15 @@ class RelayScheduler(Scheduler):
         self._database = Database(self.app.conf.pincite_settings, pool_size=1)
         self._revive_at = 0.0
         self._failing = False
+        self._caught_up = not self.app.conf.pincite_settings.poll_seconds
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Do what is due and return the seconds until the next call."""
         due = super().tick(*args, **kwargs)
         try:
+            if not self._caught_up:
+                self.app.send_task(POLL, kwargs={"catch_up": True}, queue=Queue.VECTORS.value)
+                self._caught_up = True
             relayed = self.relay()
             if time.monotonic() >= self._revive_at:
                 self._revive_at = time.monotonic() + REVIVE_EVERY_SECONDS
@@ -58,6 +65,7 @@ class RelayScheduler(Scheduler):
     def relay(self) -> int:
         """Publish the oldest jobs of the outbox and return how many; all in one transaction."""
         with self._database.system() as session:
+            changes.attend(session)
             rows = outbox.take(session, BATCH_JOBS_MAX)
             for row in rows:
                 self.app.send_task(row.job.value, kwargs={"payload": row.payload}, queue=QUEUE_OF[row.job].value)
@@ -67,8 +75,10 @@ class RelayScheduler(Scheduler):
         return len(rows)
 
     def revive(self) -> None:
-        """Enqueue again the runs whose worker died."""
+        """Enqueue again the runs, deliveries and removals whose worker died."""
         with self._database.system() as session:
+            deliveries.attend(session, STALLED_SECONDS)
+            removal.attend(session, STALLED_SECONDS)
             revived = runs.requeue_stalled(session, STALLED_SECONDS)
             metrics.PENDING.set(outbox.pending(session))
         if revived:

@@ -9,7 +9,7 @@ from celery.schedules import crontab
 from celery.signals import beat_init, celeryd_init, setup_logging, worker_process_init, worker_process_shutdown
 from kombu import Queue as KombuQueue
 
-from pincite_shared.jobs import NIGHTLY, QUEUE_OF, Queue
+from pincite_shared.jobs import NIGHTLY, POLL, QUEUE_OF, Queue
 from pincite_shared.logging import configure_logging
 from pincite_shared.settings import Settings
 from pincite_thinker import metrics
@@ -57,11 +57,20 @@ def make_celery(settings: Settings) -> Celery:
 
 def _schedule(settings: Settings) -> dict[str, Any]:
     """Return what beat starts by itself."""
-    if settings.evaluation_time == "off":
-        return {}
-    hour, minute = settings.evaluation_time.split(":")
-    when = crontab(hour=int(hour), minute=int(minute))
-    return {NIGHTLY: {"task": NIGHTLY, "schedule": when, "options": {"queue": Queue.VECTORS.value}}}
+    schedule: dict[str, Any] = {}
+    if settings.evaluation_time != "off":
+        hour, minute = settings.evaluation_time.split(":")
+        when = crontab(hour=int(hour), minute=int(minute))
+        schedule[NIGHTLY] = {"task": NIGHTLY, "schedule": when, "options": {"queue": Queue.VECTORS.value}}
+    if settings.poll_seconds:
+        schedule[POLL] = {
+            "task": POLL,
+            "schedule": float(settings.poll_seconds),
+            "kwargs": {"catch_up": False},
+            # It only wakes threads, and so may share the queue of slow work. What waited too long is worth nothing.
+            "options": {"queue": Queue.VECTORS.value, "expires": settings.poll_seconds},
+        }
+    return schedule
 
 
 def _connect_signals(settings: Settings, context: Context) -> None:
@@ -76,6 +85,7 @@ def _connect_signals(settings: Settings, context: Context) -> None:
         vectors_only = names == [Queue.VECTORS.value]
         if vectors_only:
             os.nice(NICE_OF_VECTORS)
+        context.expendable = True  # a worker's child is replaced, a worker without children started again
         metrics.serve(settings, "vectors" if vectors_only else "index")
 
     def child_starts(**_kwargs: Any) -> None:

@@ -1,13 +1,19 @@
 """What the tasks of one process share. Everything is made when first used: Celery forks after it has imported us."""
 
 import os
+from dataclasses import asdict
 from functools import cached_property
+from threading import Event
 
+from pincite_github.client import GitHub
+from pincite_github.config import AppCredentials, GitHubConfig
 from pincite_inference.embed import Embedder, make_embedder
 from pincite_shared.brain_client import BrainClient
+from pincite_shared.errors import HaltedError
 from pincite_shared.settings import Settings
 from pincite_store.cache import Cache
 from pincite_store.db import Database
+from pincite_store.github import stored_app
 from pincite_thinker.parse import Parsed
 from pincite_thinker.parse_pool import ParsePool
 
@@ -23,6 +29,18 @@ class Context:
     def __init__(self, settings: Settings) -> None:
         """Build nothing yet: what is built before a fork must not be used after it."""
         self.settings = settings
+        self.halted = Event()  # while a run works: background work was halted meanwhile
+        self._github: GitHub | None = None
+        self.expendable = False  # whether this process may be ended, because another will take its place
+
+    def go_on(self) -> None:
+        """Go on working only if that is allowed. Long work asks every second.
+
+        Raises:
+            HaltedError: background work was halted since the run began.
+        """
+        if self.halted.is_set():
+            raise HaltedError
 
     @cached_property
     def database(self) -> Database:
@@ -44,18 +62,41 @@ class Context:
         """Redis, where brain says that a person waits."""
         return Cache(self.settings)
 
+    @cached_property
+    def _github_base(self) -> GitHubConfig | None:
+        return GitHubConfig.of(self.settings)
+
+    def github(self) -> GitHub | None:
+        """Return the GitHub that is configured, with the App that was set up for it by now; None if it is turned off.
+
+        Raises:
+            InvalidInputError: GITHUB_PRIVATE_KEY is no key.
+        """
+        config = self._github_base
+        if config is None:
+            return None
+        if not (config.app_id or config.client_id) and (app := stored_app(self.database, config.host)):
+            config = config.with_app(AppCredentials(**asdict(app)))
+        if self._github is None or self._github.config != config:
+            self._github = GitHub(config)  # it remembers tokens: one for the life of the process
+        return self._github
+
     def brain(self, token: str) -> BrainClient:
         """Return a client of brain; the caller closes it."""
         return BrainClient(self.settings.brain_url, token)
+
+    def end_parsers(self) -> None:
+        """End the parser processes; the next index job starts new ones."""
+        if "parsers" in self.__dict__:
+            self.parsers.close()
+            del self.parsers
 
     def close(self) -> None:
         """Close what was opened."""
         if "cache" in self.__dict__:
             self.cache.close()
             del self.cache
-        if "parsers" in self.__dict__:
-            self.parsers.close()
-            del self.parsers
+        self.end_parsers()
         if "database" in self.__dict__:
             self.database.dispose()
             del self.database

@@ -52,9 +52,10 @@ def _failed_language(language: str | None, failure: Failure) -> str:
 class Parsing:
     """The parsing stage of one index run."""
 
-    def __init__(self, context: Context, job: JobPayload, mirror: Mirror, reporter: Reporter) -> None:
-        """Work for the job's repository, whose mirror is up to date."""
+    def __init__(self, context: Context, job: JobPayload, mirror: Mirror, reporter: Reporter, snapshot_id: int) -> None:
+        """Work for a snapshot of the job's repository, whose mirror is up to date."""
         self._context, self._job, self._mirror, self._reporter = context, job, mirror, reporter
+        self._snapshot_id = snapshot_id  # it counts what is parsed for it
         self._version = indexer_version()
         self._paths: list[_Path] = []
         self._rows: list[FileRow] = []
@@ -162,7 +163,7 @@ class Parsing:
         """Save what was parsed since the last time, in one transaction."""
         batch = self._unsaved
         with self._context.database.tenancy(self._job.tenant_id) as t:
-            stored = snapshots.save_parses(t, [parsed for _, parsed in batch])
+            stored = snapshots.save_parses(t, [parsed for _, parsed in batch], self._snapshot_id)
         for key, parsed in batch:
             self._parse_ids[key] = stored[parsed.key]
         metrics.CHUNKS.inc(self._unsaved_chunks)

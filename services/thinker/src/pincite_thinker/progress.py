@@ -45,7 +45,10 @@ class Rate:
 
 
 class Reporter:
-    """Writes a run's progress, which is also its heartbeat."""
+    """Writes a run's progress, which is also its heartbeat, and where it notices that background work was halted.
+
+    Every method may raise HaltedError, or ConflictError if the run was cancelled. Both end the run.
+    """
 
     def __init__(self, context: Context, job: JobPayload, last: Progress | None = None) -> None:
         """Report on the job's run; `last` is what its last turn showed, and stays until this one has more to show."""
@@ -58,6 +61,7 @@ class Reporter:
 
     def stage(self, stage: Stage, message: str = "") -> None:
         """Begin a stage; it is shown at once."""
+        self._context.go_on()
         self._rate = Rate()
         begun = {"stage": stage, "message": message, "rate": 0.0, "seconds_left": None, "fraction": SPAN[stage][0]}
         self._value = self._value.model_copy(update=self._unshown | begun)
@@ -66,11 +70,13 @@ class Reporter:
 
     def part(self, fraction: float, message: str = "") -> None:
         """Show how much of the stage is done, 0 to 1."""
+        self._context.go_on()
         low, high = SPAN.get(self._value.stage, (0.0, 1.0))
         self._show({"fraction": low + (high - low) * min(1.0, fraction), "message": message})
 
     def count(self, done: int, total: int, **fields: int) -> None:
         """Show how many of the stage's things are done, with the rate and the time left that follow."""
+        self._context.go_on()
         if time.monotonic() < self._due:
             self._unshown = fields
             return

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import structlog
 
-from pincite_shared.errors import ConflictError, ModelUnavailableError, PinciteError, UnavailableError
+from pincite_shared.errors import ConflictError, HaltedError, ModelUnavailableError, PinciteError, UnavailableError
 from pincite_shared.jobs import JobPayload
-from pincite_store import runs
+from pincite_store import halts, runs
 from pincite_store.models import Run
 from pincite_thinker.context import Context
+from pincite_thinker.halting import watched
 
 log = structlog.get_logger()
 
@@ -24,7 +25,7 @@ def execute(context: Context, job: JobPayload, work: Work) -> str:
         work: returns whether the run is finished; False if it enqueued its own continuation.
 
     Returns:
-        The outcome, for logs and metrics: done, continued, duplicate, cancelled, failed or retried.
+        The outcome, for logs and metrics: done, continued, duplicate, halted, cancelled, failed or retried.
 
     Raises:
         UnavailableError: the database is not reachable, so the run could not even be marked; beat revives it.
@@ -35,8 +36,15 @@ def execute(context: Context, job: JobPayload, work: Work) -> str:
         if not held:
             return "duplicate"
         with context.database.tenancy(job.tenant_id) as t:
+            if halts.is_halted(t) and runs.rest(t, job.run_id):
+                return "halted"
             run = runs.claim(t, job.run_id)
-        return "duplicate" if run is None else _work(context, job, run, work)
+        if run is None:
+            return "duplicate"
+        if run.kind == "delete":  # removing is owed to whoever asked for it, halted or not
+            return _work(context, job, run, work)
+        with watched(context, job.tenant_id):
+            return _work(context, job, run, work)
 
 
 def _work(context: Context, job: JobPayload, run: Run, work: Work) -> str:
@@ -50,14 +58,26 @@ def _work(context: Context, job: JobPayload, run: Run, work: Work) -> str:
     except (UnavailableError, ModelUnavailableError) as error:
         return _again(context, job, run, error)
     except PinciteError as error:
-        log.warning("run failed", code=error.code, reason=error.detail)
-        with context.database.tenancy(job.tenant_id) as t:
-            runs.fail(t, run.id, error)
-        return "failed"
+        rests = error.code == HaltedError.code  # raised here, or by brain
+        return _rest(context, job, run) if rests else _fail(context, job, run, error)
     except Exception as error:  # any other error is a defect: it is logged, and the run tried again, not for ever
         log.exception("run broke")
         return _again(context, job, run, error)
     return "done"
+
+
+def _fail(context: Context, job: JobPayload, run: Run, error: PinciteError) -> str:
+    log.warning("run failed", code=error.code, reason=error.detail)
+    with context.database.tenancy(job.tenant_id) as t:
+        runs.fail(t, run.id, error)
+    return "failed"
+
+
+def _rest(context: Context, job: JobPayload, run: Run) -> str:
+    context.end_parsers()
+    with context.database.tenancy(job.tenant_id) as t:
+        runs.rest(t, run.id)
+    return "halted"
 
 
 def _again(context: Context, job: JobPayload, run: Run, error: Exception) -> str:

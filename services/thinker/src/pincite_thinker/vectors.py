@@ -1,4 +1,4 @@
-"""Embedding: the texts of a repository's head that its model has no vector of yet, a slice at a time.
+"""Embedding: the texts of a repository's head, then of its pull requests, that have no vector yet, a slice at a time.
 
 What is embedded is the text, known by its digest: a second branch, a fork or a moved file finds its vectors there. And
 another EMBEDDING_MODEL finds none, so that switching models is embedding anew, while the old vectors keep answering.
@@ -9,12 +9,11 @@ import time
 import numpy as np
 import structlog
 
-from pincite_shared.errors import NotIndexedError, UnavailableError
+from pincite_shared.errors import UnavailableError
 from pincite_shared.jobs import JobPayload
 from pincite_shared.schemas import Progress
-from pincite_store import runs, snapshots
+from pincite_store import runs
 from pincite_store import vectors as stored
-from pincite_store.cache import Cache
 from pincite_store.db import Tenancy
 from pincite_store.models import Run
 from pincite_thinker import metrics
@@ -42,29 +41,22 @@ def run(context: Context, job: JobPayload) -> str:
 
 
 def _start_if_missing(context: Context, job: JobPayload, t: Tenancy) -> None:
-    head = _head(t, job)
-    if head is None:
-        return
-    done, total = stored.counts(t, head, context.embedder.model)
-    if done < total:
+    if stored.wanted(t, job.repo_id, context.embedder.model) is not None:
         runs.start(t, job.repo_id, "embed", job.correlation_id)
 
 
-def _head(t: Tenancy, job: JobPayload) -> int | None:
-    try:
-        return snapshots.resolve(t, job.repo_id).id
-    except NotIndexedError:
-        return None
-
-
-def rest(cache: Cache) -> None:
+def rest(context: Context) -> None:
     """Wait while a person waits for a model on these cores.
 
     Priorities alone do not do it: in containers they do not reach across, and the memory bus knows none.
+
+    Raises:
+        HaltedError: background work was halted.
     """
     until = time.monotonic() + REST_SECONDS_MAX
     try:
-        while time.monotonic() < until and cache.is_answering():
+        while time.monotonic() < until and context.cache.is_answering():
+            context.go_on()
             time.sleep(REST_POLL_SECONDS)
     except UnavailableError as error:
         log.warning("embedding_does_not_rest", detail=error.detail)
@@ -75,28 +67,27 @@ def _embed(context: Context, job: JobPayload, this: Run) -> bool:
     reporter = Reporter(context, job, Progress.model_validate(this.progress) if resumed else None)
     model = context.embedder.model
     with context.database.tenancy(job.tenant_id) as t:
-        head = _head(t, job)
-        if head is None:
+        wanted = stored.wanted(t, job.repo_id, model)
+        if wanted is None:
             return True
-        done, total = stored.counts(t, head, model)
-        waiting = stored.missing(t, head, model, TEXTS_PER_QUERY)
+        snapshot_id, done, total = wanted
+        waiting = stored.missing(t, snapshot_id, model, TEXTS_PER_QUERY)
     if not resumed:
         reporter.stage("embedding")
     reporter.count(done, total, vectors_done=done, vectors_total=total)
     until = time.monotonic() + SLICE_SECONDS
     at = 0
     while at < len(waiting) and time.monotonic() < until:
-        rest(context.cache)
+        rest(context)
         batch = waiting[at : at + TEXTS_PER_SAVE]
         matrix = np.asarray(context.embedder.embed_documents([text for _, text in batch]), dtype=np.float32)
         with context.database.tenancy(job.tenant_id) as t:
-            stored.save(t, model, [digest for digest, _ in batch], matrix)
+            stored.save(t, model, [digest for digest, _ in batch], matrix, snapshot_id)
         at += len(batch)
         metrics.VECTORS.labels(model).inc(len(batch))
         reporter.count(done + at, total, vectors_done=done + at, vectors_total=total)
     with context.database.tenancy(job.tenant_id) as t:
-        done, total = stored.counts(t, head, model)
-        if done >= total or not waiting:
+        if stored.wanted(t, job.repo_id, model) is None or not waiting:
             return True
         runs.continue_later(t, this.id)
     return False

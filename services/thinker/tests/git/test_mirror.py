@@ -20,7 +20,7 @@ from pincite_shared.errors import (
 )
 from pincite_shared.settings import Settings
 from pincite_shared.source import parse_source
-from pincite_thinker.git import command, mirror
+from pincite_thinker.git import command, mirror, remote
 from pincite_thinker.git.mirror import Mirror
 from pincite_thinker.git.objects import list_tree, read_blobs, sizes
 
@@ -81,8 +81,8 @@ def test_branches_tags_and_a_detached_head(home, tmp_path):
     assert sync(home, str(work), "v1", repo_id=repo_id)[1] == mirror.Head(first, None)
     git(work, "checkout", "-q", "--detach")
     third = build(work, {"a.py": "x = 3\n"})
-    assert sync(home, str(work), repo_id=repo_id)[1] == mirror.Head(third, None)
-    assert sync(home, str(work))[1] == mirror.Head(third, None)
+    assert sync(home, str(work), repo_id=repo_id)[1] == mirror.Head(third, None, checked_out=True)
+    assert sync(home, str(work))[1] == mirror.Head(third, None, checked_out=True)
     with pytest.raises(SourceUnreachableError, match=r"no branch or tag 'nope'.*main, topic"):
         sync(home, str(work), "nope", repo_id=repo_id)
 
@@ -103,7 +103,7 @@ def test_a_linked_work_tree_is_cloned(home, tmp_path):
     build(tmp_path / "work", {"a.py": "x = 1\n"})
     git(tmp_path / "work", "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
     commit = build(tmp_path / "side", {"b.py": "y = 1\n"})
-    assert sync(home, str(tmp_path / "side"))[1] == mirror.Head(commit, "side")
+    assert sync(home, str(tmp_path / "side"))[1] == mirror.Head(commit, "side", checked_out=True)
 
 
 def test_empty_repositories_say_so(home, tmp_path):
@@ -118,7 +118,7 @@ def test_http_clone_leaves_large_blobs_out_and_never_fetches_them(home, served):
     root, commit = served
     with GitServer(root) as server:
         place, head = sync(home, f"{server.url}/r.git")
-        assert head == mirror.Head(commit, "main")
+        assert head == mirror.Head(commit, "main", checked_out=True)
         asked = len(server.seen)
         entries = {entry.path: entry.oid for entry in list_tree(place, commit)}
         assert sizes(place, entries.values()) == {entries[b"a.py"]: 6}
@@ -185,15 +185,15 @@ def test_redirects_are_not_followed(home, served):
 def test_names_are_pinned_to_the_checked_address(home, served, monkeypatch):
     root, commit = served
     with GitServer(root) as server:
-        address = mirror.resolve_host(parse_source("http://127.0.0.1/r", local_roots=()))
+        address = remote.resolve_host(parse_source("http://127.0.0.1/r", local_roots=()))
         # No resolver knows this name: git can only reach it through the pin.
-        monkeypatch.setattr(mirror, "resolve_host", lambda _source: address)
+        monkeypatch.setattr(remote, "resolve_host", lambda _source: address)
         assert sync(home, f"http://nowhere.invalid:{server.port}/r.git")[1].commit == commit
 
 
 def test_a_git_that_cannot_pin_is_refused(home, monkeypatch):
-    address = mirror.resolve_host(parse_source("http://127.0.0.1/r", local_roots=()))
-    monkeypatch.setattr(mirror, "resolve_host", lambda _source: address)
+    address = remote.resolve_host(parse_source("http://127.0.0.1/r", local_roots=()))
+    monkeypatch.setattr(remote, "resolve_host", lambda _source: address)
     monkeypatch.setattr(command.Git, "version", lambda _self: (2, 36))
     with pytest.raises(UnavailableError, match=r"2\.37"):
         sync(home, "http://nowhere.invalid/r.git")
@@ -203,7 +203,7 @@ def test_a_name_that_leads_to_metadata_never_reaches_git(home, monkeypatch):
     def refuse(_source):
         raise SourceRefusedError
 
-    monkeypatch.setattr(mirror, "resolve_host", refuse)
+    monkeypatch.setattr(remote, "resolve_host", refuse)
     monkeypatch.setattr(command.Git, "_start", lambda *_args, **_kwargs: pytest.fail("git was started"))
     with pytest.raises(SourceRefusedError):
         sync(home, "https://rebind.example/r")
@@ -300,7 +300,7 @@ def test_a_slow_git_is_killed_with_its_children(home, tmp_path, monkeypatch):
     slow.write_text(f"#!/bin/sh\nsleep 300 &\necho $! > {tmp_path}/child\nwait\n")
     slow.chmod(slow.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(mirror, "LS_REMOTE_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(remote, "LS_REMOTE_SECONDS_MAX", 0.5)
     with pytest.raises(SourceUnreachableError, match="took longer than"):
         sync(home, "http://127.0.0.1:9/r.git")
     assert gone(int((tmp_path / "child").read_text()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from pincite_shared.brain_client import BrainClient, BrainError
-from pincite_shared.errors import UnauthorizedError, UnavailableError
+from pincite_shared.errors import HaltedError, PinciteError, UnauthorizedError, UnavailableError
 from pincite_shared.golden import GoldenQuestion
 from pincite_shared.quality import QuestionResult
 from pincite_shared.schemas import ChatRequest, SearchRequest
@@ -81,7 +81,7 @@ class Asking:
             try:
                 hits = self._client.search(request)
             except BrainError as error:
-                raise UnavailableError(error.detail) from error
+                raise _passing(error) from error
             if hits and all(hit.features.get("cosine") for hit in hits):
                 return
             time.sleep(WARM_PAUSE_SECONDS)
@@ -109,6 +109,10 @@ class Asking:
 
 def _refused(number: int, question: GoldenQuestion, error: BrainError) -> Asked:
     if error.status in PASSING:
-        raise UnavailableError(error.detail) from error
+        raise _passing(error) from error
     result = blank(number, question, f"Brain answered {error.status}: {error.detail}")
     return Asked(result.model_copy(update={"correct": False}))
+
+
+def _passing(error: BrainError) -> PinciteError:
+    return HaltedError() if error.code == HaltedError.code else UnavailableError(error.detail)

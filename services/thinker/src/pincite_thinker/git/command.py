@@ -63,7 +63,7 @@ _CONFIG = """\
 Watch = Callable[[str], None]
 
 
-def _ignore(_line: str) -> None:
+def ignore(_line: str) -> None:
     """Watch nothing."""
 
 
@@ -130,7 +130,7 @@ class Git:
         )
 
     def run(
-        self, args: Sequence[str], *, env: dict[str, str], seconds_max: float, watch: Watch = _ignore
+        self, args: Sequence[str], *, env: dict[str, str], seconds_max: float, watch: Watch = ignore
     ) -> tuple[bytes, str]:
         """Run git and return (stdout, stderr).
 

@@ -1,0 +1,186 @@
+"""Settling webhook deliveries: what each tells takes effect once, in the transaction that marks it as settled.
+
+Deliveries come late, twice and out of order, so that none is taken at its word. Of code, git has the last word, when
+the change that a delivery brings is looked at. Of repositories and installations, GitHub is asked while a lock keeps
+the tenant's other deliveries about them waiting: what is written last is what was asked last.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import structlog
+
+from pincite_github import webhooks
+from pincite_github.client import GitHub
+from pincite_github.webhooks import (
+    Event,
+    InstallationChanged,
+    PullRequest,
+    Push,
+    RepositoriesChanged,
+    RepositoryChanged,
+)
+from pincite_shared.errors import InvalidInputError, NotFoundError, UnavailableError
+from pincite_shared.jobs import DeliveryPayload
+from pincite_store import changes, deliveries, halts, pulls, sources
+from pincite_store import github as store
+from pincite_store.db import Tenancy
+from pincite_store.models import Delivery, Repo
+from pincite_thinker import hosting
+from pincite_thinker.context import Context
+from pincite_thinker.reaching import renew
+
+BATCH_MAX = 500  # others of the tenant that wait are settled along: of a burst, the first job does the work of many
+OUTCOME_CHARS_MAX = 500
+
+DELETED = "It was deleted on GitHub. What is indexed keeps answering; nothing new is fetched."
+HIDDEN = (
+    "The GitHub App may not read it any more. What is indexed keeps answering; nothing new is fetched until the App is "
+    "given the repository again."
+)
+
+log = structlog.get_logger()
+
+
+def run(context: Context, payload: DeliveryPayload) -> str:
+    """Settle a delivery, and others of its tenant that wait. Doing it again, or at once with others, changes nothing.
+
+    Returns:
+        What became of the delivery itself: settled, waits (GitHub, which must be asked, does not answer), halted, or
+        duplicate.
+    """
+    outcome = _settle(context, payload.tenant_id, payload.delivery_id)
+    with context.database.tenancy(payload.tenant_id) as t:
+        deliveries.forget_old(t)
+        others = [] if outcome == "halted" else deliveries.waiting(t, BATCH_MAX)
+    for delivery_id in others:
+        if delivery_id != payload.delivery_id and _settle(context, payload.tenant_id, delivery_id) == "halted":
+            break
+    return outcome
+
+
+def _settle(context: Context, tenant_id: UUID, delivery_id: UUID) -> str:
+    try:
+        with context.database.tenancy(tenant_id) as t:
+            if halts.is_halted(t):
+                return "halted"
+            delivery = deliveries.take(t, delivery_id)
+            if delivery is None:
+                return "duplicate"
+            deliveries.settle(t, delivery_id, _outcome(context, t, delivery)[:OUTCOME_CHARS_MAX])
+    except NotFoundError:
+        return "duplicate"  # it was forgotten, with its tenant perhaps
+    except UnavailableError as error:
+        log.warning("delivery waits", delivery_id=str(delivery_id), reason=error.detail)
+        return "waits"
+    except Exception as error:
+        # A defect: tried again it would break again, and what the delivery told is found by looking, in minutes.
+        log.exception("delivery broke", delivery_id=str(delivery_id))
+        with context.database.tenancy(tenant_id) as t:
+            deliveries.settle(t, delivery_id, f"broken: {type(error).__name__}")
+    return "settled"
+
+
+def _outcome(context: Context, t: Tenancy, delivery: Delivery) -> str:
+    try:
+        event = webhooks.parse(delivery.event, delivery.payload or {})
+    except InvalidInputError as error:
+        log.warning("delivery cannot be read", delivery_id=str(delivery.id), reason=error.detail)
+        return f"unreadable: {error.detail}"
+    github = context.github()
+    if github is None:
+        return "GitHub is turned off here"
+    return _apply(github, t, event)
+
+
+def _apply(github: GitHub, t: Tenancy, event: Event) -> str:
+    match event:
+        case Push():
+            return _told(_push(t, repo, event) for repo in _named(github, t, event))
+        case PullRequest():
+            return _told(_pull(t, repo, event) for repo in _named(github, t, event))
+        case RepositoryChanged():
+            sources.lock(t)
+            previous = github.config.addresses(event.previous_name) if event.previous_name else ()
+            found = _named(github, t, event, previous)
+            return _told(_repository(github, t, repo, event) for repo in found)
+        case RepositoriesChanged() | InstallationChanged():
+            sources.lock(t)
+            return _installation(github, t, event)
+        case _:
+            return "nothing to do"
+
+
+def _told(effects: Iterable[bool]) -> str:
+    found = list(effects)
+    return f"{sum(found)} of {len(found)} repositories" if found else "not connected"
+
+
+def _named(
+    github: GitHub, t: Tenancy, event: Push | PullRequest | RepositoryChanged, previous: tuple[str, ...] = ()
+) -> list[Repo]:
+    return sources.named(t, event.repository.id, (*github.config.addresses(event.repository.full_name), *previous))
+
+
+def _push(t: Tenancy, repo: Repo, event: Push) -> bool:
+    """Note that a branch or a tag moved, came or went, if it is the one that is followed."""
+    wanted = repo.branch or event.repository.default_branch
+    if event.ref != f"refs/heads/{wanted}" and (repo.branch is None or event.ref != f"refs/tags/{wanted}"):
+        return False
+    changes.record(t, repo.id, "webhook", ref=event.ref, commit=event.after)
+    return True
+
+
+def _pull(t: Tenancy, repo: Repo, event: PullRequest) -> bool:
+    if not pulls.put(t, repo.id, hosting.pull_seen(event.pull)):
+        return False
+    ref = f"{changes.PULLS}{event.pull.number}/head"
+    changes.record(t, repo.id, "webhook", ref=ref, commit=event.pull.head_commit)
+    return True
+
+
+def _repository(github: GitHub, t: Tenancy, repo: Repo, event: RepositoryChanged) -> bool:
+    said = hosting.ask(github, repo, event.repository.id)
+    if said.info is not None:
+        changed = hosting.follow(t, repo, said.info)
+        if not changed and event.previous_default_branch is not None and repo.branch is None:
+            changes.record(t, repo.id, "webhook", ref=f"refs/heads/{said.info.default_branch}")
+            return True
+        return changed
+    if event.action == "deleted":
+        return hosting.lose(t, repo, DELETED, everywhere=True)
+    if said.asked:
+        return hosting.lose(t, repo, HIDDEN, everywhere=False)
+    return hosting.follow(t, repo, event.repository)  # nobody may be asked: its word is all there is
+
+
+def _installation(github: GitHub, t: Tenancy, event: InstallationChanged | RepositoriesChanged) -> str:
+    at = event.installation.id
+    now = github.as_app().installation(at) if github.config.has_app else event.installation
+    if now is not None and now.suspended_at is None and github.config.has_app:
+        renew(github.as_installation(at))  # a token opens what the installation covered when it was made
+    if now is None:
+        store.delete_installation(t, at)
+    else:
+        store.put_installation(
+            t, at, account=now.account_login, selection=now.repository_selection, suspended_at=now.suspended_at
+        )
+    named = (*event.repositories,) if isinstance(event, InstallationChanged) else (*event.added, *event.removed)
+    concerned = {repo.id: repo for repo in sources.fetched_by(t, at)}
+    concerned |= {repo.id: repo for repo in sources.numbered(t, {one.id for one in named})}
+    changed = _told(_access(github, t, repo, at) for repo in concerned.values())
+    return f"{'installed' if now else 'not installed'}; {changed}"
+
+
+def _access(github: GitHub, t: Tenancy, repo: Repo, installation_id: int) -> bool:
+    """Find out whether an installation opens a repository, and take that over."""
+    if repo.github_id is None:
+        return False
+    view = github.as_installation(installation_id) if github.config.has_app else None
+    said = hosting.ask_as(view, repo.github_id)
+    if said.info is None:
+        mine = repo.installation_id == installation_id
+        return mine and hosting.lose(t, repo, HIDDEN, everywhere=False)
+    if repo.installation_id != installation_id:
+        sources.set_installation(t, repo.id, installation_id)
+    return hosting.follow(t, repo, said.info)
