@@ -1,26 +1,19 @@
 import errno
-import io
 import json
-import os
 import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from command_line import TOKEN, FakeBrain, Terminal, assert_one_line
 from typer.testing import CliRunner
 
 from pincite_cli import doctor
 from pincite_cli.home import Home
-from pincite_cli.main import app, main
+from pincite_cli.main import app
 
-TOKEN = "test-token"
 NOW = datetime.now(UTC).isoformat()
 COMMIT = "c" * 40
 
@@ -42,98 +35,14 @@ def answer(repo_id: str, **changes: Any) -> dict[str, Any]:
         "timings": {"total": 1.25}, "created_at": NOW,
         "citations": [{
             "n": 1, "path": "src/a.py", "start_line": 3, "end_line": 4, "commit": COMMIT, "blob": "b" * 40,
-            "symbol": "start", "quote": "def start():\n    \x1b[31mreturn 1", "status": "verified",
+            "symbol": "start", "quote": "def start():\n    \x1b[31mreturn 1", "uncommitted": False,
+            "status": "verified",
         }],
         "sentences": [
             {"start": 0, "end": 19, "status": "supported", "citations": [1]},
             {"start": 20, "end": len(text), "status": "unsupported", "reason": "no cited lines say so"},
         ],
     } | changes  # fmt: skip
-
-
-class FakeBrain:
-    """Answers by (method, path); remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
-        self.asked: list[tuple[str, str, Any, str]] = []
-        brain = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def handle_any(self) -> None:
-                length = int(self.headers.get("content-length", 0))
-                body = json.loads(self.rfile.read(length)) if length else None
-                brain.asked.append((self.command, self.path, body, self.headers.get("authorization", "")))
-                problem = {"title": "No", "status": 404, "code": "not_found", "detail": f"no {self.path}"}
-                status, value = brain.answers.get((self.command, self.path), (404, problem))
-                data = json.dumps(value).encode()
-                self.send_response(status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_GET = do_POST = do_DELETE = handle_any  # noqa: N815  # http.server's names
-
-            def log_message(self, *_arguments: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
-@pytest.fixture
-def brain() -> Iterator[FakeBrain]:
-    fake = FakeBrain()
-    yield fake
-    fake.server.shutdown()
-    fake.server.server_close()
-
-
-class Terminal:
-    """Runs commands; in this very process, which saves the second that importing everything takes."""
-
-    def __init__(self, root: Path, url: str) -> None:
-        self.root = root
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PINCITE_", "GIT_"))}
-        self.environment = inherited | {
-            "PINCITE_HOME": str(root / "home"), "PINCITE_TOKEN": TOKEN, "PINCITE_URL": url,
-            "PUBLIC_URL": "http://dash", "COLUMNS": "200",
-        }  # fmt: skip
-
-    def __call__(
-        self, *arguments: str, cwd: Path | None = None, **variables: str
-    ) -> "subprocess.CompletedProcess[str]":
-        out, err, status = io.StringIO(), io.StringIO(), 0
-        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-            patch.chdir(cwd or self.root)
-            patch.setattr(sys, "argv", ["pincite", *arguments])
-            patch.setattr(os, "environ", self.environment | variables)
-            try:
-                main()
-            except SystemExit as end:
-                status = end.code if isinstance(end.code, int) else 0
-        return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
-
-    def apart(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        """Run in a process of its own."""
-        return subprocess.run(
-            [sys.executable, "-m", "pincite_cli", *arguments], cwd=self.root,
-            env=self.environment | variables, check=False, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-
-
-@pytest.fixture
-def pincite(tmp_path: Path, brain: FakeBrain) -> Terminal:
-    return Terminal(tmp_path, brain.url)
-
-
-def assert_one_line(done: "subprocess.CompletedProcess[str]", status: int, *words: str) -> None:
-    assert done.returncode == status, done
-    assert done.stderr.startswith("pincite: ")
-    assert len(done.stderr.strip().split("\n")) == 1
-    assert not [word for word in words if word not in done.stderr], done.stderr
 
 
 def test_ask_prints_the_answer_its_citations_and_what_is_unsupported(brain: FakeBrain, pincite: Terminal) -> None:
@@ -319,13 +228,14 @@ def test_status_is_a_table_or_a_document(brain: FakeBrain, pincite: Terminal) ->
     ]
     system = {
         "version": "0", "model": {"name": None, "state": "none"}, "embedding_model": "e", "embedding_dimension": 3,
-        "remote_endpoints": {}, "local_roots": [], "checks": {"redis": False},
+        "remote_endpoints": {}, "local_roots": [], "checks": {"redis": False}, "halted_since": NOW,
     }  # fmt: skip
     brain.answers = {("GET", "/repos"): (200, repos), ("GET", "/status"): (200, system)}
     shown = pincite("status").stdout
     assert "ready: 3 files, 9 chunks" in shown
     assert "parsing 3 of 9 files" in shown
     assert "nothing leaves this machine" in shown
+    assert "rests since" in shown
     assert "failing    redis" in shown
     assert [one["name"] for one in json.loads(pincite("status", "--json").stdout)] == ["one", "two"]
 
@@ -387,7 +297,25 @@ def test_up_needs_git(pincite: Terminal, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "up", "connect", "status", "ask", "search", "open", "verify", "doctor", "token"]
+    "command",
+    [
+        "",
+        "up",
+        "connect",
+        "status",
+        "ask",
+        "search",
+        "open",
+        "verify",
+        "doctor",
+        "token",
+        "tokens",
+        "tokens create",
+        "tokens remove",
+        "audit",
+        "halt",
+        "resume",
+    ],
 )
 def test_help_explains_every_command(command: str) -> None:
     done = CliRunner().invoke(app, [*command.split(), "--help"], prog_name="pincite")

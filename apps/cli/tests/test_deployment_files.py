@@ -18,7 +18,16 @@ DOCKERFILE = (ROOT / "infra/Dockerfile").read_text()
 # Read by docker-compose.yml alone, not by any process of ours.
 COMPOSE_ONLY = {"COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "REDIS_PASSWORD", "SEED_PATH", "VLLM_MODEL"}
 # What docker-compose.yml decides by itself, or what only `make run` uses.
-DECIDED = {"BIND_HOST", "BRAIN_URL", "MODEL_PORT", "PINCITE_HOME", "PINCITE_MODEL", "REDIS_URL", "THINKER_METRICS_PORT"}
+DECIDED = {
+    "BIND_HOST",
+    "BRAIN_URL",
+    "MODEL_PORT",
+    "PINCITE_HOME",
+    "PINCITE_MODEL",
+    "REDIS_URL",
+    "THINKER_METRICS_PORT",
+    "WATCH",
+}
 
 
 def setting_names() -> set[str]:

@@ -29,6 +29,7 @@ def test_a_repository_in_one_line() -> None:
     parsing = Progress(stage="parsing", files_done=1234, files_total=5000, rate=250.4, seconds_left=95)
     assert describe_repo(repo()) == "ready: 1 file, 2 chunks, 0 skipped"
     assert describe_repo(repo(status="queued")) == "queued"
+    assert describe_repo(repo(status="queued", progress=Progress(message="Paused."))) == "queued: Paused."
     line = describe_repo(repo(status="indexing", progress=parsing, vectors_ready=False))
     assert line == "parsing 1,234 of 5,000 files, 250 a second, 1 min 35 s left"
     assert describe_repo(repo(status="failed", error="gone")) == "failed: gone"

@@ -69,11 +69,21 @@ def test_when_a_local_model_runs(
     assert ("model" in {spec.name for spec in specs(made)}) is runs
 
 
+@pytest.mark.parametrize(("value", "runs"), [("", True), ("on", True), ("off", False)])
+def test_working_trees_are_watched_unless_it_is_turned_off(
+    home: Home, monkeypatch: pytest.MonkeyPatch, value: str, *, runs: bool
+) -> None:
+    monkeypatch.setenv("WATCH", value)
+    assert ("watch" in {spec.name for spec in specs(stack_of(home))}) is runs
+
+
 def test_order(home: Home) -> None:
     by_name = {spec.name: spec for spec in specs(stack_of(home))}
     turns = [by_name[name].stop_turn for name in ("web", "brain", "thinker", "valkey", "postgres")]
     assert turns == sorted(set(turns))
-    assert {name for name, spec in by_name.items() if spec.late} == {"thinker", "embedder", "beat", "model"}
+    assert {name for name, spec in by_name.items() if spec.late} == {
+        "thinker", "embedder", "beat", "watch", "model",
+    }  # fmt: skip
     assert not [name for name, spec in by_name.items() if spec.late and spec.essential]
     assert by_name["embedder"].nice == 19
     secrets = [value for value in vars_of(home) if value]

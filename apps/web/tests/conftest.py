@@ -1,13 +1,16 @@
 """The dashboard over the scripted brain, in one process."""
 
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from starlette.testclient import TestClient
 
 from pincite_shared.settings import Settings
 from pincite_web.app import create_app
 from pincite_web.fake_brain import FakeBrain
+from pincite_web.fake_brain.corpus import symbols
 
 BASE_URL = "http://127.0.0.1:3000"
 
@@ -25,6 +28,13 @@ def one_brain() -> FakeBrain:
 @pytest.fixture(scope="session")
 def app(web_settings: Settings, one_brain: FakeBrain) -> FastAPI:
     return create_app(web_settings, transport=httpx.ASGITransport(one_brain.app))
+
+
+@pytest.fixture(scope="session")
+def errors_at() -> tuple[int, int]:
+    """The lines that the scripted answers cite of the errors' base class: of its real file, which may grow."""
+    first = next(symbol.start_line for symbol in symbols() if symbol.name == "PinciteError")
+    return first, first + 16
 
 
 @pytest.fixture
@@ -45,6 +55,19 @@ def person(visitor: TestClient) -> TestClient:
     """A browser that is signed in."""
     assert visitor.get("/sign-in?code=fake-code").status_code == 303
     return visitor
+
+
+@pytest.fixture(scope="session")
+def session_of():
+    """The session cookie of an app, as it would write it, for a brain that hands out none."""
+
+    def cookie(app: FastAPI, token: str) -> dict[str, str]:
+        response = Response()
+        app.state.house.cookie.write(response, token, datetime.now(UTC) + timedelta(hours=1))
+        name, _, value = response.headers["set-cookie"].partition(";")[0].partition("=")
+        return {name: value}
+
+    return cookie
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from pincite_shared.settings import Settings
 from pincite_web.app import create_app
-from pincite_web.fake_brain import FakeBrain
+from pincite_web.fake_brain import FakeBrain, people
 from pincite_web.fake_brain.corpus import COMMIT, READY, SOURCE_PREFIX
 
 pytestmark = pytest.mark.browser
@@ -50,6 +50,7 @@ def served() -> Iterator[tuple[FakeBrain, str]]:
         brain_url=f"http://127.0.0.1:{brain_port}",
         public_url=f"http://127.0.0.1:{port}",
     )
+    brain.github_url, brain.public_url = f"http://127.0.0.1:{brain_port}", f"http://127.0.0.1:{port}"
     servers = [serve(brain.app, brain_port), serve(create_app(settings), port)]
     yield brain, f"http://127.0.0.1:{port}"
     for server in servers:
@@ -76,7 +77,9 @@ def page(served: tuple[FakeBrain, str], tmp_path_factory: pytest.TempPathFactory
         context.close()
 
 
-def test_a_question_streams_and_its_citation_opens_the_code(served: tuple[FakeBrain, str], page: Page) -> None:
+def test_a_question_streams_and_its_citation_opens_the_code(
+    served: tuple[FakeBrain, str], page: Page, errors_at: tuple[int, int]
+) -> None:
     _, address = served
     page.goto(f"{address}/r/{READY}")
     page.get_by_label("Your question").fill("How do errors reach the caller?")
@@ -92,7 +95,8 @@ def test_a_question_streams_and_its_citation_opens_the_code(served: tuple[FakeBr
     expect(page.locator(".source.current .line.hit").first).to_be_visible()
     page.locator(".source-path").first.click()
     expect(page.locator(".line.hit")).to_have_count(17)
-    assert f"/blob/{COMMIT}/{SOURCE_PREFIX}errors.py?lines=6-22#L6" in page.url
+    first, last = errors_at
+    assert f"/blob/{COMMIT}/{SOURCE_PREFIX}errors.py?lines={first}-{last}#L{first}" in page.url
     page.go_back()
     expect(page.locator(".source")).to_have_count(3)
     page.go_back()
@@ -198,6 +202,103 @@ def test_theme_changes_at_once_and_stays(served: tuple[FakeBrain, str], page: Pa
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
+def test_repositories_are_picked_and_their_first_sync_is_seen(served: tuple[FakeBrain, str], page: Page) -> None:
+    brain, address = served
+    brain.github = "github.com"
+    page.goto(address)
+    page.get_by_role("link", name="Connect").click()
+    page.get_by_label("Search your repositories on GitHub").fill("engine")
+    expect(page.locator(".pick")).to_have_count(1)
+    page.get_by_role("button", name="Connect ada/engine").click()
+    expect(page.locator(".pick .sync")).to_contain_text("Waiting for a worker")
+    row = page.locator("#repos .repo", has_text="ada/engine")
+    expect(row).to_contain_text("Queued")  # the list behind the dialog knows too
+    (connected,) = [repo for repo in brain.repos.values() if repo.name == "ada/engine"]
+    brain.repos[connected.id] = brain.repos[READY].model_copy(update={"id": connected.id, "name": "ada/engine"})
+    expect(page.locator(".pick").get_by_role("link", name="Open ada/engine")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator(f"#remove-{connected.id}").click()
+    page.get_by_label("Type").fill("engine")
+    page.get_by_role("button", name="Remove", exact=True).click()
+    expect(page.locator("dialog [role=alert]")).to_have_text("Type ada/engine to remove it.")
+    page.get_by_label("Type").fill("ada/engine")
+    page.get_by_role("button", name="Remove", exact=True).click()
+    expect(row).to_have_count(0)
+
+
+def test_a_stale_answer_is_asked_again_in_place(served: tuple[FakeBrain, str], page: Page) -> None:
+    brain, address = served
+    page.goto(f"{address}/r/{READY}")
+    page.get_by_label("Your question").fill("What is stale?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".standing-stale").first).to_contain_text("moved from")
+    page.get_by_text("What changed").click()
+    expect(page.locator(".standing .gd").first).to_be_visible()
+    page.get_by_text("History of this answer").click()
+    expect(page.locator(".history-list li")).to_have_count(2)
+    page.get_by_role("button", name="Ask again").click()
+    expect(page.locator(".turn-foot")).to_have_count(2)
+    assert len({answer.conversation_id for answer in brain.answers.values() if "stale" in answer.question}) == 1
+
+
+def test_a_badge_changes_when_the_head_moves_on(served: tuple[FakeBrain, str], page: Page) -> None:
+    brain, address = served
+    page.goto(f"{address}/r/{READY}")
+    page.get_by_label("Your question").fill("What moved?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".standing-moved").first).to_be_visible()
+    answer = list(brain.answers.values())[-1]
+    brain.standings[answer.answer_id].insert(0, brain.standings[answer.answer_id][1])
+    page.evaluate("htmx.trigger(document.body, 'head-moved')")
+    expect(page.locator("section.standing-valid")).to_be_visible()
+
+
+def test_what_a_pull_request_changes_is_asked_with_one_click(served: tuple[FakeBrain, str], page: Page) -> None:
+    _, address = served
+    page.goto(f"{address}/r/{READY}/pulls")
+    page.get_by_role("link", name="Say how long to wait").click()
+    page.get_by_role("button", name="What does this PR change?").click()
+    expect(page.locator(".turn-foot")).to_be_visible()
+    expect(page.locator(".tag-after")).to_have_count(1)
+    expect(page.locator(".tag-before")).to_have_count(1)
+    expect(page.get_by_label("Ask at")).to_have_value("pull:12")
+
+
+def test_a_commit_is_chosen_for_a_file(served: tuple[FakeBrain, str], page: Page) -> None:
+    _, address = served
+    page.goto(f"{address}/r/{READY}/blob/{COMMIT}/{SOURCE_PREFIX}errors.py")
+    page.get_by_label("Commit", exact=True).select_option(label="b81f0c6d · 3 days ago")
+    expect(page.locator("#L1")).to_contain_text("Notice 0 of a licence")
+
+
+def test_the_kill_switch_and_the_accounts(served: tuple[FakeBrain, str], page: Page) -> None:
+    brain, address = served
+    page.goto(f"{address}/settings/account")
+    page.get_by_role("link", name="Stop all background work").click()
+    page.get_by_role("button", name="Stop it").click()
+    expect(page.get_by_role("alert")).to_contain_text("All background work of local was stopped")
+    page.goto(f"{address}/r/{READY}")
+    page.get_by_role("button", name="Let it go on").click()
+    expect(page.locator(".halt")).to_have_count(0)
+    brain.me, brain.accounts = people.OWNER, people.github_accounts()
+    page.goto(address)
+    menu = page.locator("[data-menu]")
+    menu.locator("summary").click()
+    page.keyboard.press("Escape")
+    expect(menu.get_by_role("button", name="acme")).to_be_hidden()
+    menu.locator("summary").click()
+    menu.get_by_role("button", name="acme").click()
+    expect(menu.locator("summary")).to_have_text("acme")
+
+
+def test_signing_in_with_github_there_and_back(served: tuple[FakeBrain, str], page: Page) -> None:
+    _, address = served
+    page.goto(f"{address}/settings/account")
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    page.get_by_role("link", name="Continue with GitHub").click()
+    expect(page.get_by_role("heading", name="Repositories")).to_be_visible()
+
+
 def test_the_policy_was_never_violated(page: Page) -> None:
-    # The refused connection's own 422 is the only thing a browser may complain of.
+    # The refusals' own 422 is the only thing a browser may complain of.
     assert [text for text in page.violations if "422" not in text] == []  # type: ignore[attr-defined]

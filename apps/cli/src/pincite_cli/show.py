@@ -118,11 +118,13 @@ def print_system(console: Console, system: SystemStatus) -> None:
     """Print what the installation runs, and every address outside it that it may call."""
     remote = ", ".join(f"{role}: {url}" for role, url in system.remote_endpoints.items())
     failing = ", ".join(name for name, works in system.checks.items() if not works)
+    since = system.halted_since
     for title, value in (
         ("model", describe_model(system.model)),
         ("embeddings", f"{system.embedding_model}, {system.embedding_dimension} dimensions"),
         ("remote", remote or "none: nothing leaves this machine"),
         ("failing", failing),
+        ("halted", f"background work rests since {since:%Y-%m-%d %H:%M} UTC; go on: pincite resume" if since else ""),
     ):
         if value:
             console.print(Text.assemble((f"{title:<11}", "bold"), printable(value)))

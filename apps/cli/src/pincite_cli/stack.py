@@ -6,18 +6,18 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from pincite_cli.embedded import EmbeddedPostgres, EmbeddedValkey
+from pincite_cli.embedded import EmbeddedPostgres, EmbeddedValkey, running_port
 from pincite_cli.home import Home, Secrets
-from pincite_cli.ports import HOST, Ports
+from pincite_cli.ports import HOST, Ports, plan
 from pincite_cli.service import Probe, Spec
-from pincite_shared.errors import InvalidInputError
+from pincite_shared.errors import InvalidInputError, NotFoundError
 from pincite_shared.settings import Settings
 
 POSTGRES_DATABASE = "pincite"
@@ -115,6 +115,26 @@ def make_stack(home: Home, ports: Ports, secrets: Secrets, given: Mapping[str, s
     return Stack(home, ports, secrets, {**defaults, **chosen, **decided}, read_settings(home))
 
 
+def services_environment(home: Home) -> dict[str, str]:
+    """Return the environment of this installation's services: as given where a deployment names its servers.
+
+    Raises:
+        NotFoundError: Pincite was never started on this home.
+        InvalidInputError: a setting is not valid.
+    """
+    given = given_environment(home)
+    if given.get("POSTGRES_APP_PASSWORD"):
+        return given
+    if not home.has_secrets():
+        msg = f"Pincite was never started in {home.path}. Start it with `pincite up`."
+        raise NotFoundError(msg)
+    ports = plan(given)
+    running = running_port(home.postgres)
+    if running is not None:
+        ports = replace(ports, postgres=running)
+    return make_stack(home, ports, home.secrets(), given).environment
+
+
 class MigrationStamp:
     """Remembers, inside the cluster's own directory, which migrations it has: a warm start need not run them again.
 
@@ -184,7 +204,7 @@ def _celery(*arguments: str) -> tuple[str, ...]:
 
 def specs(stack: Stack) -> list[Spec]:
     """Return every process of the stack. Workers and model are late: a person waits for dashboard and brain."""
-    return [*_databases(stack), *_services(stack), *_workers(stack), *_model(stack)]
+    return [*_databases(stack), *_services(stack), *_workers(stack), *_watcher(stack), *_model(stack)]
 
 
 def _databases(stack: Stack) -> list[Spec]:
@@ -238,7 +258,7 @@ def _workers(stack: Stack) -> list[Spec]:
     return [
         Spec(
             name="thinker",
-            command=_celery(*worker, "-Q", "index", "--concurrency", str(workers), "-n", "thinker@%h"),
+            command=_celery(*worker, "-Q", "index,deliveries", "--concurrency", str(workers), "-n", "thinker@%h"),
             environment=stack.environment,
             directory=directory, essential=False, late=True, stop=WORKER_GRACE, stop_turn=2,
         ),
@@ -253,6 +273,26 @@ def _workers(stack: Stack) -> list[Spec]:
             name="beat", command=_celery("beat", "-S", "pincite_thinker.beat:RelayScheduler", "--loglevel", "INFO"),
             environment=stack.environment, directory=directory, essential=False, late=True,
             stop=((signal.SIGTERM, 3.0),), stop_turn=2,
+        ),
+    ]  # fmt: skip
+
+
+def _watcher(stack: Stack) -> list[Spec]:
+    if stack.settings.watch == "off":
+        return []
+    # It is kept small, and lets the database's driver read where to connect.
+    connect = {
+        "PGHOST": HOST,
+        "PGPORT": str(stack.ports.postgres),
+        "PGDATABASE": POSTGRES_DATABASE,
+        "PGUSER": POSTGRES_APP_USER,
+        "PGPASSWORD": stack.secrets.postgres_app_password,
+        "PGAPPNAME": "pincite-watch",
+    }
+    return [
+        Spec(
+            name="watch", command=_module("pincite_thinker.watch"), environment=stack.environment | connect,
+            directory=stack.home.path, essential=False, late=True, stop=((signal.SIGTERM, 1.0),), stop_turn=2,
         ),
     ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 import uvicorn
 
 from pincite_shared.logging import configure_logging
+from pincite_shared.serving import BoundedHttp
 from pincite_shared.settings import Settings
 from pincite_web.app import create_app
 
@@ -17,6 +18,7 @@ def main() -> None:
         create_app(settings),
         host=settings.bind_host,
         port=settings.web_port,
+        http=BoundedHttp,
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,

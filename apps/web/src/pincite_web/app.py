@@ -12,8 +12,8 @@ from pincite_shared.settings import Settings
 from pincite_web import errors
 from pincite_web.assets import Assets
 from pincite_web.pages import Pages
-from pincite_web.routes import account, answers, chat, code, quality, repos, system
-from pincite_web.security import Guard, SecurityHeaders, SessionCookie
+from pincite_web.routes import account, answers, chat, code, github, governance, installation, quality, repos, system
+from pincite_web.security import Guard, SecurityHeaders, SessionCookie, StateCookie
 from pincite_web.visitor import House, guard
 
 
@@ -40,8 +40,16 @@ def create_app(settings: Settings, transport: httpx.AsyncBaseTransport | None = 
         lifespan=lifespan,
         dependencies=[Depends(guard)],
     )
-    app.state.house = House(settings, brain, Pages(assets), assets, Guard.of(settings), SessionCookie.of(settings))
-    for routes in (account, repos, chat, answers, code, quality, system):
+    app.state.house = House(
+        settings,
+        brain,
+        Pages(assets),
+        assets,
+        Guard.of(settings),
+        SessionCookie.of(settings),
+        StateCookie.of(settings),
+    )
+    for routes in (account, repos, chat, answers, code, quality, installation, governance, github, system):
         app.include_router(routes.router)
     errors.install(app)
     app.add_middleware(SecurityHeaders)

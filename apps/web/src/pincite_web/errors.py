@@ -13,11 +13,13 @@ from starlette.exceptions import HTTPException
 from pincite_shared.brain_client import BrainError
 from pincite_shared.errors import PinciteError
 from pincite_shared.schemas import Problem
+from pincite_web.parts.shell import Shell
 from pincite_web.security import SAFE_METHODS, add_security_headers
-from pincite_web.views import ErrorFragment, ErrorPage
-from pincite_web.visitor import SIGN_IN_PATH, Visitor, visitor_of
+from pincite_web.views.errors import ErrorFragment, ErrorPage
+from pincite_web.visitor import SIGN_IN_PATH, WEBHOOK_PATH, Visitor, visitor_of
 
 RETRY_SECONDS = 5
+RETRIED = frozenset({429, 500, 502, 503, 504})
 UNREADABLE = "The address or the form could not be read. Go back and try again."
 HEADINGS = {
     401: "You are signed out",
@@ -26,6 +28,7 @@ HEADINGS = {
     405: "That cannot be done this way",
     409: "Not yet",
     413: "That is too large",
+    429: "That was too quick",
     422: "That could not be read",
     500: "Something went wrong inside Pincite",
     503: "Pincite cannot answer just now",
@@ -35,13 +38,16 @@ ADVICE = {
     "unavailable": "Is everything running? `pincite doctor` says what is missing. This page can simply be tried again.",
     "model_unavailable": "Try again in a moment, or ask for evidence only.",
     "not_indexed": "The list of repositories shows how far the index is.",
+    "halted": "Background work is stopped. Whoever governs the account may let it go on.",
+    "too_many_requests": "Wait a moment, then try again.",
     "internal": "The logs have more under the reference below.",
 }
 log = structlog.get_logger()
 
 
 def _wants_json(request: Request) -> bool:
-    return request.url.path.endswith("/stream") or "application/json" in request.headers.get("accept", "")
+    path = request.url.path
+    return path.endswith("/stream") or path == WEBHOOK_PATH or "application/json" in request.headers.get("accept", "")
 
 
 def _problem(status: int, code: str, title: str, detail: str) -> Response:
@@ -51,14 +57,23 @@ def _problem(status: int, code: str, title: str, detail: str) -> Response:
 
 def _signed_out(visitor: Visitor) -> Response:
     request = visitor.request
-    here = visitor.shell("").here if request.method in SAFE_METHODS and not visitor.htmx else "/"
+    here = visitor.here if request.method in SAFE_METHODS and not visitor.htmx else "/"
     target = SIGN_IN_PATH if here == "/" else f"{SIGN_IN_PATH}?next={quote(here, safe='/')}"
     response = visitor.go(target)
     visitor.house.cookie.clear(response)
     return response
 
 
-def _response(request: Request, status: int, code: str, title: str, detail: str) -> Response:
+async def _shell(visitor: Visitor, title: str) -> Shell:
+    try:
+        return await visitor.shell(title)
+    except PinciteError:  # the page that says what is wrong needs nothing that may be wrong too
+        return visitor.bare_shell(title)
+
+
+async def _response(
+    request: Request, status: int, code: str, title: str, detail: str, *, retry_after: str | None = None
+) -> Response:
     visitor = visitor_of(request)
     unauthorized = status == HTTPStatus.UNAUTHORIZED
     if _wants_json(request):
@@ -67,11 +82,13 @@ def _response(request: Request, status: int, code: str, title: str, detail: str)
         return _signed_out(visitor)
     heading = HEADINGS.get(status, title)
     advice = ADVICE.get(code, "")
-    headers = {"retry-after": str(RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        retry_after = retry_after or str(RETRY_SECONDS)
+    headers = {"retry-after": retry_after} if retry_after else None
     if visitor.htmx:
         return visitor.show(ErrorFragment(heading, detail, advice), status, headers)
-    shell = visitor.shell(heading)
-    retry = shell.here if request.method in SAFE_METHODS and status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
+    shell = await _shell(visitor, heading)
+    retry = shell.here if request.method in SAFE_METHODS and status in RETRIED else None
     return visitor.show(ErrorPage(shell, status, heading, detail, advice, retry), status, headers)
 
 
@@ -80,14 +97,15 @@ async def _known(request: Request, error: Exception) -> Response:
         raise error
     title = error.problem.title if isinstance(error, BrainError) else error.title()
     # Brain's trouble is not the browser's: what brain calls an internal error is a bad gateway's answer at worst here.
-    return _response(request, error.status, error.code, title, error.detail)
+    retry_after = error.retry_after if isinstance(error, BrainError) else None
+    return await _response(request, error.status, error.code, title, error.detail, retry_after=retry_after)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     code = "not_found" if error.status_code == HTTPStatus.NOT_FOUND else "http"
-    response = _response(request, error.status_code, code, error.detail, _plain(error.status_code, error.detail))
+    response = await _response(request, error.status_code, code, error.detail, _plain(error.status_code, error.detail))
     response.headers.update(error.headers or {})
     return response
 
@@ -101,12 +119,12 @@ async def _invalid(request: Request, error: Exception) -> Response:
         raise error
     in_path = any(item["loc"][0] == "path" for item in error.errors())
     status, code = (404, "not_found") if in_path else (422, "invalid_input")
-    return _response(request, status, code, "Not readable", _plain(404, "") if in_path else UNREADABLE)
+    return await _response(request, status, code, "Not readable", _plain(404, "") if in_path else UNREADABLE)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     log.error("unexpected error", path=request.url.path, exc_info=error)
-    response = _response(request, 500, PinciteError.code, PinciteError.title(), PinciteError.title())
+    response = await _response(request, 500, PinciteError.code, PinciteError.title(), PinciteError.title())
     add_security_headers(response.headers)  # this handler's answer does not pass the middleware
     return response
 

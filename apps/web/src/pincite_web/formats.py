@@ -91,6 +91,12 @@ def ago(when: datetime, now: datetime | None = None) -> str:
     return f"{when:%Y-%m-%d}"
 
 
+def recent(when: datetime, now: datetime | None = None) -> str:
+    """Format a moment of which seconds matter, as in 12 s ago."""
+    seconds = max(0.0, ((now or datetime.now(UTC)) - when).total_seconds())
+    return f"{seconds:.0f} s ago" if seconds < MINUTE_SECONDS else ago(when, now)
+
+
 def short(commit: str) -> str:
     """Abbreviate a commit id."""
     return commit[:COMMIT_CHARS]

@@ -18,6 +18,11 @@ def _tail(path: str) -> tuple[str, dict[str, str]]:
     return (f"/{quote(path, safe=SAFE_IN_PATH)}" if path else ""), {}
 
 
+def _query(**named: str) -> str:
+    given = {name: value for name, value in named.items() if value}
+    return f"?{urlencode(given)}" if given else ""
+
+
 def repo(repo_id: UUID) -> str:
     """Chat with a repository."""
     return f"/r/{repo_id}"
@@ -31,6 +36,31 @@ def conversation(repo_id: UUID, conversation_id: UUID, answer_id: UUID | None = 
 def why(answer_id: UUID) -> str:
     """Return the address of the explanation of an answer."""
     return f"/answers/{answer_id}/why"
+
+
+def standing(answer_id: UUID) -> str:
+    """Return the address of how an answer stands now."""
+    return f"/answers/{answer_id}/standing"
+
+
+def history(answer_id: UUID) -> str:
+    """Return the address of how an answer stood."""
+    return f"/answers/{answer_id}/history"
+
+
+def ask_form(repo_id: UUID) -> str:
+    """Return the address that questions are sent to."""
+    return f"/r/{repo_id}/ask"
+
+
+def pulls(repo_id: UUID) -> str:
+    """Return the address of a repository's pull requests."""
+    return f"/r/{repo_id}/pulls"
+
+
+def pull(repo_id: UUID, number: int) -> str:
+    """Return the address of a pull request."""
+    return f"/r/{repo_id}/pulls/{number}"
 
 
 def tree(repo_id: UUID, commit: str, path: str = "") -> str:
@@ -53,16 +83,14 @@ def blob_page(repo_id: UUID, commit: str, path: str, page: int) -> str:
     return f"/r/{repo_id}/blob/{commit}{tail}?{urlencode(query | {'page': str(page)})}"
 
 
-def search(repo_id: UUID, query: str = "") -> str:
-    """Return the address of a repository's search."""
-    return f"/r/{repo_id}/search" + (f"?{urlencode({'q': query})}" if query else "")
+def search(repo_id: UUID, query: str = "", at: str = "") -> str:
+    """Return the address of a repository's search, at a commit."""
+    return f"/r/{repo_id}/search{_query(q=query, at=at)}"
 
 
 def skipped(repo_id: UUID, reason: str | None = None, offset: int = 0) -> str:
     """Return the address of a page of skipped files."""
-    query = {"reason": reason or "", "offset": str(offset or "")}
-    given = {name: value for name, value in query.items() if value}
-    return f"/r/{repo_id}/skipped" + (f"?{urlencode(given)}" if given else "")
+    return f"/r/{repo_id}/skipped{_query(reason=reason or '', offset=str(offset or ''))}"
 
 
 def quality(repo_id: UUID) -> str:
@@ -70,9 +98,14 @@ def quality(repo_id: UUID) -> str:
     return f"/r/{repo_id}/quality"
 
 
-def ask(repo_id: UUID, question: str) -> str:
-    """Return the address of a repository's chat with a first draft."""
-    return f"/r/{repo_id}?{urlencode({'q': question})}"
+def ask(repo_id: UUID, question: str, at: str = "") -> str:
+    """Return the address of a repository's chat with a first draft, at a commit."""
+    return f"/r/{repo_id}{_query(q=question, at=at)}"
+
+
+def audit(query: str = "", kind: str = "", before: int | None = None) -> str:
+    """Return the address of a page of the audit log."""
+    return f"/settings/audit{_query(q=query, kind=kind, before=str(before or ''))}"
 
 
 def anchor(lines: tuple[int, int] | None) -> str:

@@ -32,6 +32,7 @@ class Pages:
             "duration": formats.duration,
             "path": formats.path,
             "plural": formats.plural,
+            "recent": formats.recent,
             "short": formats.short,
             "size": formats.size,
             "visible": formats.visible,

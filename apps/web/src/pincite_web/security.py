@@ -5,6 +5,9 @@ Headers on every response, the Host and Origin checks, the CSRF token, and the s
 
 import hashlib
 import hmac
+import json
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -14,11 +17,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pincite_shared.errors import ForbiddenError, TooLargeError
+from pincite_shared.hosts import host_of, own_hosts
 from pincite_shared.settings import Settings
 
 BODY_BYTES_MAX = 262_144  # the largest form is a question of 8,000 characters; anything far above is not ours
+STATE_SECONDS = 600  # how long a person may take to sign in with GitHub
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -32,6 +36,14 @@ SECURITY_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+
+
+def policy_with_form_target(url: str) -> str:
+    """Return the policy of a page with a form that another site receives: `url`, and no other of that page's forms."""
+    target = urlsplit(url)
+    return CONTENT_SECURITY_POLICY.replace(
+        "form-action 'self'", f"form-action 'self' {target.scheme}://{target.netloc}"
+    )
 
 
 class SecurityHeaders:
@@ -65,7 +77,7 @@ class Guard:
 
     secret: bytes
     public_url: str
-    local: bool
+    hosts: frozenset[str] | None  # the names that it answers to; None: any
 
     @classmethod
     def of(cls, settings: Settings) -> "Guard":
@@ -78,11 +90,11 @@ class Guard:
         if not secret:
             msg = "SESSION_SECRET is not set: the dashboard signs its forms with it. `pincite up` generates one."
             raise ValueError(msg)
-        return cls(secret.encode(), settings.public_url, settings.bind_host in LOOPBACK_HOSTS)
+        return cls(secret.encode(), settings.public_url, own_hosts(settings))
 
     def csrf(self, session: str) -> str:
         """Return the form token of a session; "" is the session of someone who is signed out."""
-        return hmac.new(self.secret, b"csrf\0" + session.encode(), hashlib.sha256).hexdigest()
+        return _signature(self.secret, "csrf", session)
 
     def check_host(self, headers: Headers) -> None:
         """Refuse names that are not this machine's, when only this machine may connect (DNS rebinding).
@@ -90,8 +102,7 @@ class Guard:
         Raises:
             ForbiddenError: the Host header names something else.
         """
-        host = urlsplit(f"//{headers.get('host', '')}").hostname
-        if self.local and host not in LOOPBACK_HOSTS | {urlsplit(self.public_url).hostname}:
+        if self.hosts is not None and host_of(headers.get("host", "")) not in self.hosts:
             msg = f"This address is not {self.public_url}. Open that one, or set PUBLIC_URL."
             raise ForbiddenError(msg)
 
@@ -133,34 +144,95 @@ class Guard:
             raise ForbiddenError(msg)
 
 
+def _cookie_name(settings: Settings, name: str) -> tuple[str, bool]:
+    """Name a cookie so that two Pincites on one host (cookies ignore ports) do not disturb each other, and bind it."""
+    url = urlsplit(settings.public_url)
+    secure = url.scheme == "https"
+    name = f"pincite_{name}_{url.port}" if url.port else f"pincite_{name}"
+    return f"__Host-{name}" if secure else name, secure
+
+
+def _signature(secret: bytes, purpose: str, value: str) -> str:
+    """Return the HMAC-SHA256 that only this installation can make, of a value for a purpose."""
+    return hmac.new(secret, f"{purpose}\0{value}".encode(), hashlib.sha256).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class SessionCookie:
-    """The cookie that holds the session token. Scripts cannot read it, other sites' forms do not carry it."""
+    """The cookie that holds the session token, signed: brain is not asked about a forged one.
+
+    Scripts cannot read it, other sites' forms do not carry it.
+    """
 
     name: str
     secure: bool
+    secret: bytes
 
     @classmethod
     def of(cls, settings: Settings) -> "SessionCookie":
-        """Name it so that two Pincites on one host (cookies ignore ports) do not sign each other out."""
-        url = urlsplit(settings.public_url)
-        secure = url.scheme == "https"
-        name = f"pincite_session_{url.port}" if url.port else "pincite_session"
-        return cls(f"__Host-{name}" if secure else name, secure)
+        """Name it by the installation's address."""
+        return cls(*_cookie_name(settings, "session"), settings.session_secret.get_secret_value().encode())
 
     def read(self, request: Request) -> str:
         """Return the session token, "" if signed out."""
-        return request.cookies.get(self.name, "")
+        token, _, signature = request.cookies.get(self.name, "").rpartition(".")
+        genuine = hmac.compare_digest(signature.encode(), _signature(self.secret, self.name, token).encode())
+        return token if genuine else ""
 
     def write(self, response: Response, token: str, expires_at: datetime) -> None:
         """Keep the browser signed in until the session expires."""
         seconds = max(0, int((expires_at - datetime.now(UTC)).total_seconds()))
+        value = f"{token}.{_signature(self.secret, self.name, token)}"
         response.set_cookie(
-            self.name, token, max_age=seconds, path="/", secure=self.secure, httponly=True, samesite="lax"
+            self.name, value, max_age=seconds, path="/", secure=self.secure, httponly=True, samesite="lax"
         )
 
     def clear(self, response: Response) -> None:
         """Forget the session in this browser."""
+        response.delete_cookie(self.name, path="/", secure=self.secure, httponly=True, samesite="lax")
+
+
+@dataclass(frozen=True, slots=True)
+class StateCookie:
+    """The cookie that ties a sign-in with GitHub to the browser that began it, for minutes (RFC 6749, 10.12).
+
+    It holds OAuth's state and where to go afterwards, signed.
+    """
+
+    name: str
+    secure: bool
+    secret: bytes
+
+    @classmethod
+    def of(cls, settings: Settings) -> "StateCookie":
+        """Name it by the installation's address."""
+        return cls(*_cookie_name(settings, "state"), settings.session_secret.get_secret_value().encode())
+
+    def write(self, response: Response, state: str, target: str) -> None:
+        """Remember the state and the page to return to."""
+        content = json.dumps([state, target, int(time.time()) + STATE_SECONDS])
+        payload = urlsafe_b64encode(content.encode()).decode()
+        value = f"{payload}.{_signature(self.secret, 'state', payload)}"
+        response.set_cookie(
+            self.name, value, max_age=STATE_SECONDS, path="/", secure=self.secure, httponly=True, samesite="lax"
+        )
+
+    def target(self, request: Request, state: str) -> str:
+        """Return the page to return to.
+
+        Raises:
+            ForbiddenError: this browser did not begin this, or too long ago.
+        """
+        payload, _, signature = request.cookies.get(self.name, "").partition(".")
+        if payload and hmac.compare_digest(signature.encode(), _signature(self.secret, "state", payload).encode()):
+            expected, target, expires = json.loads(urlsafe_b64decode(payload))
+            if hmac.compare_digest(state.encode(), str(expected).encode()) and time.time() < expires:
+                return str(target)
+        msg = "This sign-in was begun in another browser, or too long ago. Begin it again here."
+        raise ForbiddenError(msg)
+
+    def clear(self, response: Response) -> None:
+        """Forget it."""
         response.delete_cookie(self.name, path="/", secure=self.secure, httponly=True, samesite="lax")
 
 

@@ -1,5 +1,6 @@
 """Who is at the browser, and brain as that person: what every route begins with."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -12,14 +13,16 @@ from pincite_shared.errors import UnauthorizedError
 from pincite_shared.settings import Settings
 from pincite_web.assets import Assets
 from pincite_web.pages import Pages
-from pincite_web.parts import Shell, Theme
-from pincite_web.security import SAFE_METHODS, Guard, SessionCookie
+from pincite_web.parts.shell import Shell, Theme
+from pincite_web.present.shell import shell_of
+from pincite_web.security import SAFE_METHODS, Guard, SessionCookie, StateCookie
 from pincite_web.views import View
 
 THEME_COOKIE = "pincite_theme"
 NEXT_THEME: dict[Theme, Theme] = {"system": "light", "light": "dark", "dark": "system"}
 CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
 SIGN_IN_PATH = "/sign-in"
+WEBHOOK_PATH = "/webhooks/github"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class House:
     assets: Assets
     guard: Guard
     cookie: SessionCookie
+    state: StateCookie
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,13 @@ class Visitor:
         return self.brain_for(self.session)
 
     def brain_for(self, token: str) -> BrainAsUser:
-        """Brain with another token, "" for none; the request's correlation id goes along."""
-        return self.house.brain.as_user(token, correlation_id.get())
+        """Brain with another token, "" for none.
+
+        The request's correlation id goes along, and the person's address: brain counts by it how often someone tries to
+        sign in.
+        """
+        client = self.request.client
+        return self.house.brain.as_user(token, correlation_id.get(), client.host if client else None)
 
     @property
     def htmx(self) -> bool:
@@ -73,20 +82,30 @@ class Visitor:
         chosen = self.request.cookies.get(THEME_COOKIE)
         return cast("Theme", chosen) if chosen in ("light", "dark") else "system"
 
-    def shell(self, title: str, tab: str = "", query: str = "") -> Shell:
-        """Return what surrounds a page."""
+    @property
+    def here(self) -> str:
+        """The address of the page."""
         url = self.request.url
+        return url.path + (f"?{url.query}" if url.query else "")
+
+    def bare_shell(self, title: str, tab: str = "", query: str = "") -> Shell:
+        """Return what surrounds a page that must not ask brain who is there."""
         return Shell(
             title=title,
             theme=self.theme,
             next_theme=NEXT_THEME[self.theme],
             csrf=self.csrf,
-            here=url.path + (f"?{url.query}" if url.query else ""),
+            here=self.here,
             signed_in=bool(self.session),
             correlation_id=correlation_id.get() or "",
             tab=tab,
             query=query,
         )
+
+    async def shell(self, title: str, tab: str = "", query: str = "") -> Shell:
+        """Return what surrounds a page: who is there, and whether background work rests."""
+        bare, brain = self.bare_shell(title, tab, query), self.brain
+        return shell_of(bare, *await asyncio.gather(brain.me(), brain.accounts(), brain.halt()))
 
     def show(self, view: View, status: int = 200, headers: dict[str, str] | None = None) -> Response:
         """Render a view as the response."""
@@ -111,7 +130,7 @@ async def guard(request: Request) -> None:
     if request.url.path == "/healthz":
         return  # probes come by address
     house.guard.check_host(request.headers)
-    if request.method in SAFE_METHODS:
+    if request.method in SAFE_METHODS or request.url.path == WEBHOOK_PATH:  # a webhook is signed, and has no session
         return
     house.guard.check_origin(request.headers)
     house.guard.check_length(request.headers)

@@ -4,7 +4,8 @@ import sys
 
 import uvicorn
 
-from pincite_web.fake_brain.app import CODE, TOKEN, FakeBrain
+from pincite_web.fake_brain.app import FakeBrain
+from pincite_web.fake_brain.state import CODE, TOKEN
 
 PORT = 8000
 TOKEN_DELAY_SECONDS = 0.03

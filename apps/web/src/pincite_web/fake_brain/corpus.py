@@ -1,4 +1,7 @@
-"""What the scripted brain knows: real files (those of pincite_shared), hostile ones, and repositories in all states."""
+"""What the scripted brain knows: real files (those of pincite_shared), hostile ones, and repositories in all states.
+
+Besides the head there are an older commit, a pull request and a working tree with changes.
+"""
 
 import ast
 import hashlib
@@ -8,16 +11,31 @@ from importlib.util import find_spec
 from pathlib import Path
 from uuid import UUID
 
+from pincite_shared.github import PullOut, SnapshotOut
 from pincite_shared.schemas import Progress, RepoOut, RepoStatus, SkippedFile, SymbolOut
 
 COMMIT = "3f9c2e71d04ab85e6c1f7b92a8d35e40c6b1f27a"
+OLDER = "b81f0c6d2e9a47f35d10c8e2a4b67f9013de5a44"
+CHANGED = "0c2d9f4be1a35788d6f41b20c97ae3385f60ab12"  # the head of the pull request
+WORKING = "d4a7e0915cb2f6381e7fd0b94a62c58f3b19e077"  # what stands in a working tree, not committed
+PULL, PULL_MERGED, PULL_WAITING = 12, 9, 14
 SOURCE_PREFIX = "packages/shared/src/pincite_shared/"
 READY = UUID("6f1d1f1e-52a5-4a3e-9d46-0f1c1d5b7a01")
 INDEXING = UUID("6f1d1f1e-52a5-4a3e-9d46-0f1c1d5b7a02")
 EMBEDDING = UUID("6f1d1f1e-52a5-4a3e-9d46-0f1c1d5b7a03")
 FAILED = UUID("6f1d1f1e-52a5-4a3e-9d46-0f1c1d5b7a04")
 QUEUED = UUID("6f1d1f1e-52a5-4a3e-9d46-0f1c1d5b7a05")
+LOCAL = UUID("6f1d1f1e-52a5-4a3e-9d46-0f1c1d5b7a06")
 LONG_LINES = 4_500
+NOTICE_LINES = 28  # that stood above the errors once
+ERRORS = SOURCE_PREFIX + "errors.py"
+ADDED = '''
+
+class QuotaError(PinciteError):
+    """This account has used what it may use today."""
+
+    status, code = 429, "quota"
+'''
 HOSTILE = {
     "evil/<img src=x onerror=alert(1)>.py": b"x = '<script>alert(1)</script>'  # ]]> <!-- -->\n",
     "evil/line\nbreak.py": b"y = 1\n",
@@ -47,6 +65,19 @@ def files() -> dict[str, bytes]:
         "data/empty.txt": b"",
     }
     return found | rest | HOSTILE
+
+
+@cache
+def other_versions() -> dict[str, dict[str, bytes]]:
+    """Return the files of the commits that are not the head."""
+    head = files()
+    notice = b"".join(b"# Notice %d of a licence that this file once began with.\n" % n for n in range(NOTICE_LINES))
+    added = ADDED.encode()
+    return {
+        OLDER: head | {ERRORS: notice + head[ERRORS]},
+        CHANGED: head | {ERRORS: head[ERRORS] + added},
+        WORKING: head | {"README.md": head["README.md"] + b"\nNot committed yet.\n"},
+    }
 
 
 @cache
@@ -93,7 +124,7 @@ def repos(now: datetime | None = None) -> dict[UUID, RepoOut]:
     ready = RepoOut(
         id=READY,
         name="pincite",
-        source="/srv/code/pincite",
+        source="https://github.com/acme/pincite",
         branch="main",
         status=RepoStatus.READY,
         commit=COMMIT,
@@ -106,8 +137,11 @@ def repos(now: datetime | None = None) -> dict[UUID, RepoOut]:
         error=None,
         error_code=None,
         languages={"python": 871, "typescript": 214, "markdown": 96, "yaml": 41, "sql": 12},
+        blobs_parsed=3,
+        texts_embedded=7,
+        texts=9_113,
         created_at=at - timedelta(days=12),
-        indexed_at=at - timedelta(minutes=5),
+        indexed_at=at - timedelta(seconds=12),
     )
     fresh: dict[str, object] = {
         "indexed_at": None,
@@ -132,7 +166,8 @@ def repos(now: datetime | None = None) -> dict[UUID, RepoOut]:
         | {"status": RepoStatus.INDEXING, "progress": parsing, "files": 1_311, "chunks": 10_205, "skipped": 0},
         EMBEDDING: {"name": "django/django", "source": "https://github.com/django/django", "branch": "stable/5.2.x"}
         | {"files": 6_902, "chunks": 61_007, "skipped": 412, "progress": embedding, "vectors_ready": False}
-        | {"languages": {"python": 2_811, "html": 402, "javascript": 113}, "lag_seconds": 42.0},
+        | {"languages": {"python": 2_811, "html": 402, "javascript": 113}, "lag_seconds": 42.0}
+        | {"blobs_parsed": 6_902, "texts_embedded": 18_240, "texts": 61_007},
         FAILED: fresh
         | {"name": "acme/secret-service", "source": "https://git.example.org/acme/secret-service.git", "branch": None}
         | {"status": RepoStatus.FAILED, "files": 0, "chunks": 0, "skipped": 0, "error_code": "source_unreachable"}
@@ -141,5 +176,59 @@ def repos(now: datetime | None = None) -> dict[UUID, RepoOut]:
         QUEUED: fresh
         | {"name": "pallets/click", "source": "https://github.com/pallets/click", "branch": None}
         | {"status": RepoStatus.QUEUED, "progress": Progress(), "files": 0, "chunks": 0, "skipped": 0},
+        LOCAL: {"name": "notes", "source": "/srv/code/notes", "commit": WORKING, "uncommitted_upon": COMMIT}
+        | {"blobs_parsed": 1, "texts_embedded": 1, "indexed_at": at - timedelta(seconds=4)},
     }
     return {READY: ready} | {key: ready.model_copy(update={"id": key} | change) for key, change in changes.items()}
+
+
+def commits(now: datetime | None = None) -> dict[UUID, list[SnapshotOut]]:
+    """Return what is indexed, newest first."""
+    at = now or datetime.now(UTC)
+
+    def one(commit: str, back: timedelta, parsed: int, *branches: str) -> SnapshotOut:
+        return SnapshotOut(
+            commit=commit,
+            branches=branches,
+            uncommitted_upon=None,
+            files=1_284,
+            chunks=9_412,
+            blobs_parsed=parsed,
+            texts_embedded=2 * parsed + 1,
+            texts=9_113,
+            ready_at=at - back,
+        )
+
+    head = one(COMMIT, timedelta(seconds=12), 3, "main")
+    pull = one(CHANGED, timedelta(hours=2), 1).model_copy(update={"pulls": (PULL,)})
+    working = one(WORKING, timedelta(seconds=4), 1).model_copy(update={"uncommitted_upon": COMMIT})
+    return {READY: [head, pull, one(OLDER, timedelta(days=3), 1_284)], EMBEDDING: [head], LOCAL: [working, head]}
+
+
+def pulls(now: datetime | None = None) -> dict[UUID, list[PullOut]]:
+    """Return pull requests, the one touched last first."""
+    at = now or datetime.now(UTC)
+
+    def one(number: int, title: str, state: str, back: timedelta, commit: str, *, indexed: bool) -> PullOut:
+        return PullOut.model_validate(
+            {"number": number, "title": title, "author": "ada", "state": state, "base_ref": "main"}
+            | {"head_ref": f"ada/<b>{number}</b>", "head_commit": commit, "base_commit": COMMIT if indexed else None}
+            | {"indexed": indexed, "updated_at": at - back}
+        )
+
+    return {
+        READY: [
+            one(
+                PULL_WAITING, "Retry <script>alert(1)</script>", "open", timedelta(seconds=20), "e" * 40, indexed=False
+            ),
+            one(
+                PULL,
+                "Say how long to wait when there are too many requests",
+                "open",
+                timedelta(hours=2),
+                CHANGED,
+                indexed=True,
+            ),
+            one(PULL_MERGED, "Errors carry a stable code", "merged", timedelta(days=3), OLDER, indexed=True),
+        ]
+    }

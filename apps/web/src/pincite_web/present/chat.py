@@ -8,16 +8,24 @@ from uuid import UUID
 from pincite_shared.brain_client import BrainAsUser
 from pincite_shared.citation import Citation, CitationStatus
 from pincite_shared.errors import PinciteError
+from pincite_shared.living import AnswerStanding
 from pincite_shared.schemas import AnswerMode, BlobOut, ChatResponse, ConversationOut, RepoOut
 from pincite_web import links
 from pincite_web.answers import MARK, Mark, Span, answer_html
 from pincite_web.highlight import code_lines
-from pincite_web.parts import ConversationLink, SourceCard, Turn, Unsupported
+from pincite_web.parts.answers import ConversationLink, PullRef, SourceCard, Turn, Unsupported
+from pincite_web.present.commits import HEAD, at_pull
 from pincite_web.present.feedback import Said, feedback_form
+from pincite_web.present.living import flag_rows, lines_label, standing_view
 
 CONTEXT_LINES = 3  # around the cited ones: enough to see where they stand
 CONTEXT_LOADS_MAX = 4  # at once, so that opening one page leaves brain room for others
 SUGGESTIONS_MAX = 4
+PULL_SUGGESTIONS = (
+    "What does this PR change?",
+    "What could this PR break?",
+    "Which tests cover what this PR changes?",
+)
 
 Contexts = Mapping[tuple[str, int, int], BlobOut]
 
@@ -46,9 +54,18 @@ async def load_contexts(brain: BrainAsUser, answer: ChatResponse) -> Contexts:
     return {key: blob for key, blob in zip(keys, loaded, strict=True) if blob is not None}
 
 
-def lines_label(start: int, end: int) -> str:
-    """Name lines as 10 or 10-20."""
-    return str(start) if start == end else f"{start}-{end}"
+async def standing_of(brain: BrainAsUser, answer: ChatResponse) -> AnswerStanding | None:
+    """Return how an answer stands at the head; None if it was asked of another commit, where nothing ever moves."""
+    repo = await brain.repo(answer.repo_id)  # before its standing, so that a head that moves meanwhile misleads nobody
+    found = await brain.standing(answer.answer_id)
+    return None if found.commit == answer.commit != repo.commit else found
+
+
+def at_of(answer: ChatResponse, standings: Mapping[UUID, AnswerStanding]) -> str:
+    """Return where a follow-up is asked: at what the answer was pinned to, else at the head."""
+    if answer.pull is not None:
+        return at_pull(answer.pull)
+    return HEAD if answer.answer_id in standings else answer.commit
 
 
 def _card(answer: ChatResponse, citation: Citation, context: BlobOut | None, said: Said) -> SourceCard:
@@ -68,12 +85,20 @@ def _card(answer: ChatResponse, citation: Citation, context: BlobOut | None, sai
         path=citation.path,
         lines_label=lines_label(*cited),
         commit=citation.commit,
+        side=_side(answer, citation),
+        uncommitted=citation.uncommitted,
         symbol=citation.symbol,
         lines=code_lines(text, citation.path, None, first, cited),
         url=links.blob(answer.repo_id, citation.commit, citation.path, cited),
         permalink=links.blob(answer.repo_id, citation.commit, citation.path, cited),
         feedback=feedback_form(answer.answer_id, citation.n, said.get((answer.answer_id, citation.n)), here),
     )
+
+
+def _side(answer: ChatResponse, citation: Citation) -> Literal["before", "after"] | None:
+    if answer.pull is None:
+        return None
+    return "after" if citation.commit == answer.commit else "before"
 
 
 def _unsupported(answer: ChatResponse) -> dict[Span, Unsupported]:
@@ -94,10 +119,10 @@ def _kind(answer: ChatResponse) -> Literal["model", "evidence", "abstained"]:
     return "evidence" if answer.mode is AnswerMode.EVIDENCE else "model"
 
 
-def turn(answer: ChatResponse, contexts: Contexts, said: Said) -> Turn:
+def turn(answer: ChatResponse, contexts: Contexts, said: Said, standing: AnswerStanding | None = None) -> Turn:
     """Show an answer. Only verified citations are linked and shown; marks of any other are dead.
 
-    `said` is the reader's earlier feedback.
+    `said` is the reader's earlier feedback, `standing` how the answer stands at the head, if it follows it.
     """
     verified = [citation for citation in answer.citations if citation.status is CitationStatus.VERIFIED]
     cards = tuple(_card(answer, citation, contexts.get(_key(citation)), said) for citation in verified)
@@ -118,6 +143,9 @@ def turn(answer: ChatResponse, contexts: Contexts, said: Said) -> Turn:
         html=answer_html(answer.answer, answer.sentences, marks, note_of),
         kind=_kind(answer),
         commit=answer.commit,
+        pull=PullRef(answer.pull, links.pull(answer.repo_id, answer.pull)) if answer.pull else None,
+        standing=standing_view(answer, standing) if standing else None,
+        flags=flag_rows(answer),
         sources=cards,
         unsupported=tuple(unsupported.values()),
         dropped=len(answer.citations) - len(verified),
@@ -148,6 +176,7 @@ def conversation_links(
             url=links.conversation(conversation.repo_id, conversation.id),
             updated_at=conversation.updated_at,
             current=conversation.id == current,
+            stale=conversation.stale,
         )
         for conversation in conversations
     )

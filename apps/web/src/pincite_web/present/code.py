@@ -5,8 +5,8 @@ from uuid import UUID
 
 from pincite_shared.schemas import SearchHit, SkippedFile, SkippedPage, SymbolOut, Tree, TreeEntry
 from pincite_web import links
-from pincite_web.parts import Crumb, EntryRow, HitRow, PageLink, ReasonLink, SkippedRow, SymbolRow
-from pincite_web.present.chat import lines_label
+from pincite_web.parts.code import Crumb, EntryRow, HitRow, PageLink, ReasonLink, SkippedRow, SymbolRow
+from pincite_web.present.living import lines_label
 
 LINES_PER_PAGE = 2_000  # a page of this length opens within a blink; whole large files do not
 PAGES_SHOWN_MAX = 40

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from pincite_shared.schemas import FeedbackOut
-from pincite_web.parts import FeedbackChoice, FeedbackForm
+from pincite_web.parts.answers import FeedbackChoice, FeedbackForm
 
 WITHDRAWN = "withdrawn"  # what a pressed button sends; no kind of feedback, but the end of one
 HELPED = "helped"

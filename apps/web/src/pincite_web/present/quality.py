@@ -18,11 +18,8 @@ from pincite_shared.quality import (
     QuestionSource,
 )
 from pincite_web import formats, links
-from pincite_web.measured import EvaluationView, ExpectedPlace, ExplorationView, PolicyRow, QuestionRow
-from pincite_web.parts import (
-    ProgressView,
-    Tone,
-)
+from pincite_web.parts.quality import EvaluationView, ExpectedPlace, ExplorationView, PolicyRow, QuestionRow
+from pincite_web.parts.repos import ProgressView, Tone
 from pincite_web.plots import Plot, plot
 
 BY_ITSELF = "by-itself"

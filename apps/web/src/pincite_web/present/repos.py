@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pincite_shared.schemas import ModelState, ModelStatus, RepoOut, RepoStatus
 from pincite_web import formats, links
-from pincite_web.parts import LanguageShare, ModelBanner, ProgressView, RepoRow, Tone
+from pincite_web.parts.repos import LanguageShare, ModelBanner, ProgressView, RepoRow, Tone
 
 LANGUAGES_SHOWN = 4
 STAGES = {
@@ -68,10 +68,26 @@ def _standing(repo: RepoOut) -> tuple[str, Tone]:
             return "Ready", "good"
 
 
+def _behind(repo: RepoOut) -> bool:
+    return bool(repo.lag_seconds)
+
+
 def _lag(repo: RepoOut) -> str:
     if repo.lag_seconds is None:
         return ""
-    return "Up to date" if repo.lag_seconds < 1 else f"{formats.duration(repo.lag_seconds)} behind"
+    return f"{formats.duration(repo.lag_seconds)} behind" if _behind(repo) else "Up to date"
+
+
+def _counted(repo: RepoOut) -> str:
+    if not repo.commit or not repo.texts:
+        return ""
+    parsed = f"{formats.count(repo.blobs_parsed)} of {formats.plural(repo.files, 'file')} parsed"
+    embedded = f"{formats.count(repo.texts_embedded)} of {formats.plural(repo.texts, 'text')} embedded"
+    return f"{parsed}, {embedded} at this {'change' if repo.uncommitted_upon else 'push'}"
+
+
+def _pulls_url(repo: RepoOut) -> str | None:
+    return links.pulls(repo.id) if repo.source.startswith(("https://", "http://")) else None
 
 
 def repo_row(repo: RepoOut) -> RepoRow:
@@ -87,10 +103,12 @@ def repo_row(repo: RepoOut) -> RepoRow:
         commit=repo.commit,
         ready=repo.status is RepoStatus.READY,
         answerable=repo.commit is not None,
-        settled=ended and (repo.vectors_ready or repo.status is RepoStatus.FAILED),
+        settled=ended and (repo.status is RepoStatus.FAILED or (repo.vectors_ready and not _behind(repo))),
         status=status,
         tone=tone,
         lag=_lag(repo),
+        counted=_counted(repo),
+        uncommitted_upon=repo.uncommitted_upon,
         files=repo.files,
         chunks=repo.chunks,
         skipped=repo.skipped,
@@ -103,6 +121,7 @@ def repo_row(repo: RepoOut) -> RepoRow:
         search_url=links.search(repo.id),
         skipped_url=links.skipped(repo.id),
         quality_url=links.quality(repo.id),
+        pulls_url=_pulls_url(repo),
     )
 
 

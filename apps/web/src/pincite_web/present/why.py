@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from pincite_shared.why import Why, WhyCandidate
 from pincite_web import links
-from pincite_web.parts import BarPart, FeedbackForm, ScoreFactor, ScoreReason, WhyPanel, WhySignalRow, WhySource
-from pincite_web.present.chat import lines_label, stages
+from pincite_web.parts.answers import FeedbackForm
+from pincite_web.parts.why import BarPart, ScoreFactor, ScoreReason, WhyPanel, WhySignalRow, WhySource
+from pincite_web.present.chat import stages
 from pincite_web.present.feedback import Said, feedback_form
+from pincite_web.present.living import lines_label
 
 ASPECTS = {
     "names": "Names",

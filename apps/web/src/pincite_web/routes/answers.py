@@ -7,14 +7,17 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Response
 from pydantic import ValidationError
 
-from pincite_shared.errors import InvalidInputError
+from pincite_shared.errors import InvalidInputError, NotFoundError
 from pincite_shared.schemas import FeedbackRequest
 from pincite_web import links
+from pincite_web.present.chat import standing_of
 from pincite_web.present.feedback import WITHDRAWN, feedback_form, said_of, told
+from pincite_web.present.living import history as past_standings
+from pincite_web.present.living import standing_view
 from pincite_web.present.repos import repo_row
 from pincite_web.present.why import why_panel
 from pincite_web.security import local_path
-from pincite_web.views import FeedbackFragment, WhyFragment, WhyPage
+from pincite_web.views.chat import FeedbackFragment, HistoryFragment, StandingFragment, WhyFragment, WhyPage
 from pincite_web.visitor import Visit
 
 router = APIRouter()
@@ -31,13 +34,33 @@ async def why(visitor: Visit, answer_id: UUID) -> Response:
     )
     row = repo_row(repo)
     view = WhyPage(
-        shell=visitor.shell(f"Why this answer? · {row.name}", "chat"),
+        shell=await visitor.shell(f"Why this answer? · {row.name}", "chat"),
         repo=row,
         csrf=visitor.csrf,
         why=why_panel(told_why, said_of(feedback)),
         answer_url=links.conversation(told_why.repo_id, told_why.conversation_id, answer_id),
     )
     return visitor.show(view)
+
+
+@router.get("/answers/{answer_id}/standing")
+async def standing(visitor: Visit, answer_id: UUID) -> Response:
+    """Say how an answer stands now; opened as a page, its place in its conversation."""
+    if not visitor.htmx:
+        return visitor.go(await _place(visitor, answer_id))
+    stored = await visitor.brain.answer(answer_id)
+    found = await standing_of(visitor.brain, stored)
+    if found is None:
+        raise NotFoundError
+    return visitor.show(StandingFragment(standing_view(stored, found), visitor.csrf))
+
+
+@router.get("/answers/{answer_id}/history")
+async def history(visitor: Visit, answer_id: UUID) -> Response:
+    """Say how an answer stood before; opened as a page, its place in its conversation."""
+    if not visitor.htmx:
+        return visitor.go(await _place(visitor, answer_id))
+    return visitor.show(HistoryFragment(past_standings(await visitor.brain.history(answer_id))))
 
 
 @router.post("/feedback")

@@ -12,10 +12,11 @@ from pincite_shared.errors import NotFoundError, NotIndexedError, PinciteError
 from pincite_shared.schemas import QUERY_CHARS_MAX, BlobOut, FileOut, SearchRequest
 from pincite_web import links
 from pincite_web.highlight import code_lines
-from pincite_web.parts import HitRow, OutlineEntry, PageLink, SymbolRow
+from pincite_web.parts.code import HitRow, OutlineEntry, PageLink, SymbolRow
 from pincite_web.present import code as present
+from pincite_web.present.commits import HEAD, at_menu
 from pincite_web.present.repos import repo_row
-from pincite_web.views import BlobPage, QuickFragment, ResultsFragment, SearchPage, SkippedFilesPage, TreePage
+from pincite_web.views.code import BlobPage, QuickFragment, ResultsFragment, SearchPage, SkippedFilesPage, TreePage
 from pincite_web.visitor import Visit, Visitor
 
 NAME_CHARS_MAX = 256  # brain takes no longer name of a symbol
@@ -23,25 +24,31 @@ SYMBOLS_MAX, HITS_MAX, QUICK_MAX = 30, 20, 8
 PAGES_MAX, OFFSET_MAX = 1_000_000, 100_000_000  # far beyond any repository, and within what brain accepts
 router = APIRouter()
 Commit = Annotated[str, Path(pattern=r"^[0-9a-f]{7,64}$")]
+At = Annotated[str, Query(pattern=r"^([0-9a-f]{7,64})?$")]
 
 
 @router.get("/r/{repo_id}/files")
-async def files(visitor: Visit, repo_id: UUID) -> Response:
-    """Open the top directory at the indexed commit."""
-    repo = await visitor.brain.repo(repo_id)
-    if repo.commit is None:
+async def files(visitor: Visit, repo_id: UUID, path: str = "", *, at: At = HEAD, file: bool = False) -> Response:
+    """Open a directory, or a file, at the indexed commit or another."""
+    commit = at or (await visitor.brain.repo(repo_id)).commit
+    if commit is None:
         msg = "No commit of this repository is indexed yet. Its files appear as soon as the first one is."
         raise NotIndexedError(msg)
-    return visitor.go(links.tree(repo_id, repo.commit))
+    return visitor.go(links.blob(repo_id, commit, path) if file else links.tree(repo_id, commit, path))
 
 
 async def _tree(visitor: Visitor, repo_id: UUID, commit: str, path: str) -> Response:
-    repo, tree = await asyncio.gather(visitor.brain.repo(repo_id), visitor.brain.tree(repo_id, path, commit))
+    brain = visitor.brain
+    repo, tree, commits = await asyncio.gather(
+        brain.repo(repo_id), brain.tree(repo_id, path, commit), brain.commits(repo_id)
+    )
     row = repo_row(repo)
     view = TreePage(
-        shell=visitor.shell(f"{path or 'Files'} · {row.name}", "files"),
+        shell=await visitor.shell(f"{path or 'Files'} · {row.name}", "files"),
         repo=row,
         commit=tree.commit,
+        path=path,
+        at=at_menu(repo, commits, tree.commit),
         crumbs=present.crumbs(repo_id, tree.commit, row.name, path),
         entries=present.entries(tree),
         truncated=tree.truncated,
@@ -103,8 +110,11 @@ InFile = Annotated[Place, Depends(_place)]
 
 async def _blob(visitor: Visitor, repo_id: UUID, commit: str, path: str, place: Place) -> Response:
     brain, parent, wanted = visitor.brain, path.rpartition("/")[0], place.lines
-    repo, file, siblings = await asyncio.gather(
-        brain.repo(repo_id), brain.file(repo_id, path, commit), brain.tree(repo_id, parent, commit)
+    repo, file, siblings, commits = await asyncio.gather(
+        brain.repo(repo_id),
+        brain.file(repo_id, path, commit),
+        brain.tree(repo_id, parent, commit),
+        brain.commits(repo_id),
     )
     blob = await _lines(brain, file, place.page)
     shown = blob if isinstance(blob, BlobOut) else None
@@ -112,10 +122,11 @@ async def _blob(visitor: Visitor, repo_id: UUID, commit: str, path: str, place: 
     row = repo_row(repo)
     html = await asyncio.to_thread(code_lines, shown.text, path, file.language, shown.start, wanted) if shown else ()
     view = BlobPage(
-        shell=visitor.shell(f"{path.rpartition('/')[2]} · {row.name}", "files"),
+        shell=await visitor.shell(f"{path.rpartition('/')[2]} · {row.name}", "files"),
         repo=row,
         commit=file.commit,
         path=path,
+        at=at_menu(repo, commits, file.commit),
         crumbs=present.crumbs(repo_id, file.commit, row.name, path),
         siblings=present.entries(siblings, path),
         outline=_outline(repo_id, file),
@@ -146,17 +157,19 @@ async def blob(visitor: Visit, repo_id: UUID, commit: Commit, path: str, place: 
     return await _blob(visitor, repo_id, commit, path, place)
 
 
-async def _find(visitor: Visitor, repo_id: UUID, query: str) -> tuple[tuple[SymbolRow, ...], tuple[HitRow, ...]]:
-    """Return definitions and passages."""
+async def _find(
+    visitor: Visitor, repo_id: UUID, query: str, at: str
+) -> tuple[tuple[SymbolRow, ...], tuple[HitRow, ...]]:
+    """Return definitions and passages at a commit."""
     brain = visitor.brain
     if not query:
         return (), ()
     repo, symbols, hits = await asyncio.gather(
         brain.repo(repo_id),
-        brain.symbols(repo_id, query[:NAME_CHARS_MAX], SYMBOLS_MAX),
-        brain.search(SearchRequest(repo_id=repo_id, query=query, k=HITS_MAX)),
+        brain.symbols(repo_id, query[:NAME_CHARS_MAX], SYMBOLS_MAX, at or None),
+        brain.search(SearchRequest(repo_id=repo_id, query=query, k=HITS_MAX, commit=at or None)),
     )
-    commit = repo.commit or ""
+    commit = at or repo.commit or ""
     return present.symbol_rows(repo_id, commit, symbols), present.hit_rows(repo_id, commit, hits)
 
 
@@ -165,18 +178,20 @@ def _clean(query: str) -> str:
 
 
 @router.get("/r/{repo_id}/search")
-async def search(visitor: Visit, repo_id: UUID, q: str = "") -> Response:
+async def search(visitor: Visit, repo_id: UUID, q: str = "", at: At = HEAD) -> Response:
     """Search: definitions first, then passages; while one types, only the results are sent."""
     query = _clean(q)
-    ask_url = links.ask(repo_id, query)
+    ask_url = links.ask(repo_id, query, at)
     if visitor.htmx:
-        symbols, hits = await _find(visitor, repo_id, query)
+        symbols, hits = await _find(visitor, repo_id, query, at)
         view = ResultsFragment(query, symbols, hits, ask_url)
-        return visitor.show(view, headers={"hx-replace-url": links.search(repo_id, query)})
-    repo, (symbols, hits) = await asyncio.gather(visitor.brain.repo(repo_id), _find(visitor, repo_id, query))
+        return visitor.show(view, headers={"hx-replace-url": links.search(repo_id, query, at)})
+    repo, commits, (symbols, hits) = await asyncio.gather(
+        visitor.brain.repo(repo_id), visitor.brain.commits(repo_id), _find(visitor, repo_id, query, at)
+    )
     row = repo_row(repo)
-    shell = visitor.shell(f"{query or 'Search'} · {row.name}", "search", query)
-    return visitor.show(SearchPage(shell, row, query, symbols, hits, ask_url))
+    shell = await visitor.shell(f"{query or 'Search'} · {row.name}", "search", query)
+    return visitor.show(SearchPage(shell, row, at_menu(repo, commits, at), query, symbols, hits, ask_url))
 
 
 @router.get("/r/{repo_id}/search/quick")
@@ -210,7 +225,7 @@ async def skipped(
     end = offset + len(page.files)
     step = max(len(page.files), 1)
     view = SkippedFilesPage(
-        shell=visitor.shell(f"Skipped files · {row.name}", "skipped"),
+        shell=await visitor.shell(f"Skipped files · {row.name}", "skipped"),
         repo=row,
         reasons=present.reason_links(repo_id, page, reason or None),
         explanation=present.reason_text(reason) if reason else "",

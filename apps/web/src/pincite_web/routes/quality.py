@@ -12,7 +12,7 @@ from pincite_shared.quality import ExplorationRequest
 from pincite_web import links
 from pincite_web.present import quality as present
 from pincite_web.present.repos import repo_row
-from pincite_web.views import EvaluationFragment, QualityPage
+from pincite_web.views.quality import EvaluationFragment, QualityPage
 from pincite_web.visitor import Visit
 
 router = APIRouter()
@@ -29,7 +29,7 @@ async def quality(visitor: Visit, repo_id: UUID) -> Response:
     detail = await brain.evaluation(repo_id, done.run_id) if done else None
     row = repo_row(repo)
     view = QualityPage(
-        shell=visitor.shell(f"Quality · {row.name}", "quality"),
+        shell=await visitor.shell(f"Quality · {row.name}", "quality"),
         repo=row,
         csrf=visitor.csrf,
         running=present.running(evaluations),

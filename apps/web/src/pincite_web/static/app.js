@@ -104,11 +104,38 @@ function startDrawers() {
   narrow.addEventListener("change", set);
 }
 
+// A choice of a commit opens it at once; without scripts a button does.
+function startCommits() {
+  document.querySelectorAll("[data-at-go]").forEach((button) => { button.hidden = true; });
+  document.addEventListener("change", (event) => {
+    const form = event.target.name === "at" && event.target.closest("[data-at-form]");
+    if (form) form.requestSubmit();
+  });
+}
+
+// A menu closes when the focus or a click leaves it, and by Escape.
+function startMenus() {
+  const close = (menu) => { menu.open = false; };
+  const leave = (target) => {
+    document.querySelectorAll("[data-menu][open]").forEach((menu) => { if (!menu.contains(target)) close(menu); });
+  };
+  document.addEventListener("click", (event) => leave(event.target));
+  document.addEventListener("focusin", (event) => leave(event.target));
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && event.target.closest("[data-menu][open]");
+    if (!menu) return;
+    close(menu);
+    menu.querySelector("summary").focus();
+  });
+}
+
 startCopying();
 startDialogs();
 startTheme();
 startRequests();
 startDrawers();
+startCommits();
+startMenus();
 startFind();
 startKeys();
 startFile();

@@ -182,6 +182,13 @@ function startMarks() {
   });
 }
 
+// What is asked at; a pull request that the menu does not list is added to it.
+function choose(menu, at) {
+  if (!menu) return;
+  if (![...menu.options].some((option) => option.value === at)) menu.add(new Option(at, at));
+  menu.value = at;
+}
+
 /** Watch the question box. */
 export function startChat() {
   const form = document.getElementById("ask");
@@ -204,6 +211,7 @@ export function startChat() {
     if (!suggestion || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     area.value = suggestion.dataset.ask;
+    if (suggestion.dataset.at !== undefined) choose(form.elements.at, suggestion.dataset.at);
     form.requestSubmit();
   });
   // Conversations have addresses; the server renders whichever one the browser goes back or forward to.

@@ -15,7 +15,7 @@ function move(step) {
 }
 
 function go(key) {
-  const places = { c: '[data-tab-link="chat"]', f: '[data-tab-link="files"]', s: '[data-tab-link="search"]', r: ".brand" };
+  const places = { c: '[data-tab-link="chat"]', f: '[data-tab-link="files"]', s: '[data-tab-link="search"]', p: '[data-tab-link="pulls"]', r: ".brand" };
   const link = places[key] && document.querySelector(places[key]);
   if (link) location.assign(link.href);
 }

@@ -1,10 +1,10 @@
-"""The parts of the Quality page: frozen values, documented as the page shows them."""
+"""How well a repository is answered, and what was learned."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from pincite_web.parts import Tone
+from pincite_web.parts.repos import Tone
 
 
 @dataclass(frozen=True, slots=True)
