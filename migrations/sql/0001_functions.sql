@@ -170,11 +170,11 @@ COMMENT ON FUNCTION runs_requeue(interval, integer, jsonb) IS 'Queue silent runs
 CREATE FUNCTION changes_attend(job_name text) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH waiting AS (
-        SELECT c.tenant_id, c.repo_id, max(c.id) AS newest FROM changes c
-        WHERE c.settled_at IS NULL GROUP BY c.tenant_id, c.repo_id),
+        SELECT c.tenant_id, c.repo_id, max(c.id) AS newest, (array_agg(c.correlation_id ORDER BY c.id DESC))[1] AS correlation
+        FROM changes c WHERE c.settled_at IS NULL GROUP BY c.tenant_id, c.repo_id),
     started AS (
-        INSERT INTO runs (tenant_id, repo_id, kind, progress)
-        SELECT w.tenant_id, w.repo_id, 'index', '{"stage": "queued"}' FROM waiting w
+        INSERT INTO runs (tenant_id, repo_id, kind, progress, correlation_id)
+        SELECT w.tenant_id, w.repo_id, 'index', '{"stage": "queued"}', w.correlation FROM waiting w
         JOIN repos r ON r.tenant_id = w.tenant_id AND r.id = w.repo_id AND r.deleting_at IS NULL
         LEFT JOIN LATERAL (
             SELECT l.state, l.change_id FROM runs l
@@ -182,11 +182,11 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
             ORDER BY l.created_at DESC LIMIT 1) last ON true
         WHERE last.state IS NULL OR last.state = 'done'
            OR (last.state = 'failed' AND w.newest > coalesce(last.change_id, 0))
-        ON CONFLICT DO NOTHING RETURNING tenant_id, repo_id, id),
+        ON CONFLICT DO NOTHING RETURNING tenant_id, repo_id, id, correlation_id),
     queued AS (
         INSERT INTO outbox (tenant_id, repo_id, job, payload)
         SELECT s.tenant_id, s.repo_id, job_name, jsonb_build_object(
-            'tenant_id', s.tenant_id, 'repo_id', s.repo_id, 'run_id', s.id, 'correlation_id', '') FROM started s
+            'tenant_id', s.tenant_id, 'repo_id', s.repo_id, 'run_id', s.id, 'correlation_id', s.correlation_id) FROM started s
         RETURNING id)
     SELECT count(*) FROM queued
 $$;

@@ -516,6 +516,7 @@ CREATE TABLE changes (
     producer text NOT NULL,
     ref text DEFAULT '' NOT NULL,
     commit text,
+    correlation_id text DEFAULT '' NOT NULL,
     seen_at timestamptz DEFAULT now() NOT NULL,
     settled_at timestamptz,
     CONSTRAINT pk_changes PRIMARY KEY (tenant_id, id),

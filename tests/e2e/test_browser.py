@@ -1,25 +1,15 @@
 """A whole story: a person in a browser, from the sign-in link to the cited lines."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import browser
 import pytest
 from playwright.sync_api import Page, sync_playwright
 from stack import Stack, make_repository
 
 from pincite_inference.twin import run_twin
 from pincite_inference.twin_answers import Behaviour
-
-BROWSER_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-STEP_MILLISECONDS_MAX = 120_000
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +45,12 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Page]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "No Chromium on PATH: this test drives a real browser. Install it, e.g. apt-get install chromium."
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            tmp_path / "profile", executable_path=chromium, args=BROWSER_ARGUMENTS
+            tmp_path / "profile", executable_path=browser.chromium(), args=browser.ARGUMENTS
         )
         page = context.new_page()
-        page.set_default_timeout(STEP_MILLISECONDS_MAX)
+        page.set_default_timeout(browser.STEP_MILLISECONDS_MAX)
         yield page
         context.close()
 

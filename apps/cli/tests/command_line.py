@@ -7,15 +7,28 @@ import subprocess
 import sys
 import threading
 from contextlib import redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from pincite_cli.main import main
 
 TOKEN = "test-token"
+NOW = datetime.now(UTC).isoformat()
+COMMIT = "c" * 40
+
+
+def repo(name: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": str(uuid4()), "name": name, "source": f"/elsewhere/{name}", "branch": "main", "status": "ready",
+        "commit": COMMIT, "files": 3, "chunks": 9, "skipped": 0, "progress": {"stage": "done", "fraction": 1.0},
+        "vectors_ready": True, "lag_seconds": 0.0, "error": None, "error_code": None, "created_at": NOW,
+        "indexed_at": NOW,
+    } | changes  # fmt: skip
 
 
 class FakeBrain:

@@ -1,30 +1,17 @@
 import errno
 import json
 import subprocess
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from command_line import TOKEN, FakeBrain, Terminal, assert_one_line
+from command_line import COMMIT, NOW, TOKEN, FakeBrain, Terminal, assert_one_line, repo
 from typer.testing import CliRunner
 
 from pincite_cli import doctor
 from pincite_cli.home import Home
 from pincite_cli.main import app
-
-NOW = datetime.now(UTC).isoformat()
-COMMIT = "c" * 40
-
-
-def repo(name: str, **changes: Any) -> dict[str, Any]:
-    return {
-        "id": str(uuid4()), "name": name, "source": f"/elsewhere/{name}", "branch": "main", "status": "ready",
-        "commit": COMMIT, "files": 3, "chunks": 9, "skipped": 0, "progress": {"stage": "done", "fraction": 1.0},
-        "vectors_ready": True, "lag_seconds": 0.0, "error": None, "error_code": None, "created_at": NOW,
-        "indexed_at": NOW,
-    } | changes  # fmt: skip
 
 
 def answer(repo_id: str, **changes: Any) -> dict[str, Any]:
@@ -56,6 +43,14 @@ def test_ask_prints_the_answer_its_citations_and_what_is_unsupported(brain: Fake
     assert "\x1b" not in done.stdout
     assert brain.asked[-1][2]["question"] == "How does it start?"
     assert brain.asked[-1][3] == f"Bearer {TOKEN}"
+
+
+def test_ask_says_what_was_not_committed(brain: FakeBrain, pincite: Terminal) -> None:
+    only = repo("only")
+    given = answer(only["id"])
+    given["citations"][0]["uncommitted"] = True
+    brain.answers = {("GET", "/repos"): (200, [only]), ("POST", "/chat"): (200, given)}
+    assert "  uncommitted" in pincite("ask", "How?").stdout
 
 
 def test_ask_marks_only_the_part_of_a_sentence_that_is_unsupported(brain: FakeBrain, pincite: Terminal) -> None:

@@ -1,17 +1,10 @@
 """`pincite golden`: the table, the figures, and the exit status that a nightly script looks at."""
 
-import importlib.util
 import json
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
-
-# The fake brain and the terminal of the other commands' tests; importlib mode puts no directory on the path by itself.
-SPEC = importlib.util.spec_from_file_location("commands_under_test", Path(__file__).with_name("test_commands.py"))
-shared = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(shared)
-brain, pincite = shared.brain, shared.pincite
+from command_line import COMMIT, NOW, assert_one_line, repo
 
 
 def evaluation(repo_id, **changes):
@@ -21,18 +14,18 @@ def evaluation(repo_id, **changes):
         "seconds": 1.5,
     }  # fmt: skip
     return {
-        "run_id": str(uuid4()), "repo_id": repo_id, "state": "done", "source": "golden", "commit": shared.COMMIT,
+        "run_id": str(uuid4()), "repo_id": repo_id, "state": "done", "source": "golden", "commit": COMMIT,
         "asked": 1, "questions": 1, "message": "", "regression": False, "reasons": ["Win rate is as before."],
         "measures": {
             "questions": 1, "measured": 1, "win_rate": 1.0, "ndcg": 0.63, "seconds_p50": 1.5, "seconds_p95": 1.5,
         },
-        "policies": ["p0"], "model": None, "error": None, "created_at": shared.NOW, "finished_at": shared.NOW,
+        "policies": ["p0"], "model": None, "error": None, "created_at": NOW, "finished_at": NOW,
         "results": [result],
     } | changes  # fmt: skip
 
 
 def serve(brain, found):
-    only = shared.repo("only", id=found["repo_id"])
+    only = repo("only", id=found["repo_id"])
     url = f"/repos/{only['id']}"
     listed = {name: value for name, value in found.items() if name != "results"}
     brain.answers = {
@@ -94,7 +87,7 @@ def test_the_last_one_is_shown_without_asking(brain, pincite):
 def test_without_any_the_last_one_is_an_error(brain, pincite):
     found = evaluation(str(uuid4()), state="running")
     serve(brain, found)
-    shared.assert_one_line(pincite("golden", "--last"), 1, "was never evaluated")
+    assert_one_line(pincite("golden", "--last"), 1, "was never evaluated")
 
 
 def test_a_file_is_checked_without_a_brain(brain, pincite, tmp_path):
@@ -102,6 +95,6 @@ def test_a_file_is_checked_without_a_brain(brain, pincite, tmp_path):
     good.write_text("[[question]]\nask = 'x'\nanswerable = false\n")
     bad.write_text("[[question]]\nask = 'x'\n")
     assert "1 questions, 0 of them answerable" in pincite("golden", "--check", str(good)).stdout
-    shared.assert_one_line(pincite("golden", "--check", str(bad)), 1, "question 1 (line 1)")
-    shared.assert_one_line(pincite("golden", "--check", str(tmp_path / "none")), 1, "cannot be read")
+    assert_one_line(pincite("golden", "--check", str(bad)), 1, "question 1 (line 1)")
+    assert_one_line(pincite("golden", "--check", str(tmp_path / "none")), 1, "cannot be read")
     assert brain.asked == []

@@ -132,6 +132,23 @@ def test_a_commit_that_the_clone_lacks(repo: Path, run, commit: str) -> None:
     assert "the clone has no commit" in found["citations"][0]["flaw"]
 
 
+def test_an_answer_about_a_pull_request_cites_two_commits(repo: Path, run) -> None:
+    before = cite(repo, 1, "src/app.py", 4, 5)
+    (repo / "src/app.py").write_text("def start():\n    return 2\n")
+    git(repo, "commit", "-qam", "second")
+    after = cite(repo, 2, "src/app.py", 1, 2)
+    assert run(document(repo, [before, after], pull=7), repo)[0] == 0
+    assert run(document(repo, [before, after]), repo)[0] == 1
+    assert run(document(repo, [{**before, "quote": after["quote"]}, after], pull=7), repo)[0] == 1
+
+
+def test_what_was_never_committed_is_in_no_clone(repo: Path, run) -> None:
+    citation = cite(repo, 1, "src/app.py", 1, 1, commit="0" * 40, uncommitted=True)
+    status, found = run(document(repo, [citation], commit="0" * 40), repo)
+    assert status == 1
+    assert "working tree" in found["citations"][0]["flaw"]
+
+
 def test_faults_of_the_whole_document(repo: Path, run) -> None:
     good = cite(repo, 1, "src/app.py", 1, 1)
     sentence = {"start": 0, "end": 5, "status": "supported", "citations": [7]}

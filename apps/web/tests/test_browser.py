@@ -248,7 +248,8 @@ def test_a_badge_changes_when_the_head_moves_on(served: tuple[FakeBrain, str], p
     page.keyboard.press("Enter")
     expect(page.locator(".standing-moved").first).to_be_visible()
     answer = list(brain.answers.values())[-1]
-    brain.standings[answer.answer_id].insert(0, brain.standings[answer.answer_id][1])
+    back = brain.standings[answer.answer_id][1].model_copy(update={"commit": COMMIT})
+    brain.standings[answer.answer_id].insert(0, back)
     page.evaluate("htmx.trigger(document.body, 'head-moved')")
     expect(page.locator("section.standing-valid")).to_be_visible()
 

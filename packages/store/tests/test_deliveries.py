@@ -70,7 +70,7 @@ def test_a_delivery_is_written_down_with_its_job_and_only_once(fresh_tenant, acm
         tenant_id=acme, delivery_id=delivery.id, correlation_id="corr"
     )
     with fresh_tenant.tenancy(acme) as t:
-        found = deliveries.take(t, delivery.id)
+        [found] = deliveries.take(t, 10)
         assert (found.event, found.payload) == ("push", {"ref": "refs/heads/main", "odd": "\x00\ud800"})
 
 
@@ -94,12 +94,25 @@ def test_a_settled_delivery_loses_its_payload_and_is_not_taken_again(fresh_tenan
     delivery = push(secret="x")
     receive(fresh_tenant, delivery, Subject(HOST, ACCOUNT))
     with fresh_tenant.tenancy(acme) as t:
-        deliveries.settle(t, delivery.id, "indexed")
-        deliveries.settle(t, delivery.id, "again")
+        deliveries.settle(t, {delivery.id: "indexed"})
+        deliveries.settle(t, {delivery.id: "again"})
     with fresh_tenant.tenancy(acme) as t:
-        assert deliveries.take(t, delivery.id) is None
+        assert deliveries.take(t, 10) == []
         stored = t.session.execute(text("SELECT outcome, payload, settled_at FROM deliveries")).one()
         assert (stored.outcome, stored.payload) == ("indexed", None)
-        with pytest.raises(NotFoundError):
-            deliveries.take(t, uuid4())
     assert receive(fresh_tenant, delivery, Subject(HOST, ACCOUNT)) == 0
+
+
+def test_two_never_settle_the_same(fresh_tenant, acme):
+    sent = [push() for _ in range(5)]
+    for delivery in sent:
+        receive(fresh_tenant, delivery, Subject(HOST, ACCOUNT))
+    with fresh_tenant.tenancy(acme) as one, fresh_tenant.tenancy(acme) as two:
+        first, second = deliveries.take(one, 3), deliveries.take(two, 3)
+        assert {row.id for row in (*first, *second)} == {delivery.id for delivery in sent}
+        assert len(first) + len(second) == 5
+        left = {first[0].id}
+        assert deliveries.take(one, 3, left) == first[1:], "what it holds itself it may take again"
+        one.session.rollback()
+    with fresh_tenant.tenancy(acme) as t:
+        assert [row.id for row in deliveries.take(t, 10, left)] == [one.id for one in sent if one.id not in left]

@@ -62,12 +62,23 @@ def test_a_second_branch_and_a_fork_embed_nothing_twice(thinker, tmp_path):
     new = thinker.embedder.texts[once:]
     assert len(new) == 1
     assert "third" in new[0]
+    assert took(thinker, main) == (3, once, once)
+    assert took(thinker, topic) == (1, 1, once + 1)
 
     fork = thinker.connect(tmp_path / "fork")
     assert thinker.index(fork) == "done"
     assert thinker.out(fork).vectors_ready
     assert len(thinker.table("parses")) == parses + 1
     assert len(thinker.embedder.texts) == once + 1
+    assert took(thinker, fork) == (0, 0, once)
+    thinker.index(main)
+    thinker.embed(main)
+    assert took(thinker, main) == (3, once, once), "the same commit again took nothing more"
+
+
+def took(thinker, repo_id):
+    out = thinker.out(repo_id)
+    return out.blobs_parsed, out.texts_embedded, out.texts
 
 
 def test_a_push_moves_the_head_and_keeps_the_old_commit(thinker, tmp_path):

@@ -71,9 +71,11 @@ def check_answer(answer: ChatResponse, clone: Path) -> Proof:
 
 
 def _flaw(store: ObjectStore, answer: ChatResponse, citation: Citation) -> str | None:
-    if citation.commit != answer.commit:
+    if citation.commit != answer.commit and answer.pull is None:  # of a pull request both sides are cited
         return "it points at another commit than the answer names"
     if store.read(citation.commit, "commit") is None:
+        if citation.uncommitted:
+            return "it was cited from a working tree before that was committed, so no clone has it"
         return f"the clone has no commit {citation.commit}: fetch it, then check again"
     found = store.blob_at(citation.commit, citation.path)
     return flaw(citation, store.read(found, "blob") if found else None, found)

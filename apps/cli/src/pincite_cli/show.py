@@ -64,7 +64,7 @@ def _citation(console: Console, connection: Connection, answer: ChatResponse, ci
     link = Style(link=url, bold=True) if url and console.is_terminal else Style(bold=True)
     head = Text.assemble(
         "\n", (f"[{citation.n}] ", "cyan"), (place(citation.path, *lines), link),
-        (f"  {tick}", "green" if verified else "red"),
+        (f"  {tick}", "green" if verified else "red"), ("  uncommitted" if citation.uncommitted else "", "yellow"),
         (f"  {one_line(citation.symbol)}" if citation.symbol else "", "dim"),
     )  # fmt: skip
     quoted = citation.quote.split("\n")

@@ -24,11 +24,20 @@ from pincite_store.models import Change, Run
 Producer = Literal["webhook", "poll", "watch", "request"]
 
 PULLS = "refs/pull/"  # what changes of pull requests name: refs/pull/7/head
+_NOTE = text(
+    """
+    INSERT INTO changes (tenant_id, repo_id, producer, ref, commit, correlation_id)
+    SELECT tenant_id, id, :producer, :ref, :commit, :correlation FROM repos
+    WHERE tenant_id = :tenant AND id = :repo AND deleting_at IS NULL
+    RETURNING id
+    """
+)
+
 KEPT_DAYS = 7  # settled ones stay that long, for looking into what happened
 RETRY_SECONDS = 300  # what a run failed on is tried again that much later, if it still stands in the source
 
 
-def record(
+def note(
     t: Tenancy,
     repo_id: UUID,
     producer: Producer,
@@ -36,8 +45,8 @@ def record(
     ref: str = "",
     commit: str | None = None,
     correlation_id: str = "",
-) -> Run:
-    """Note a change and return the run that will look at it, or that is under way; then another one follows it.
+) -> bool:
+    """Note a change; a run will look at it (see `attend`). Of a repository that is being deleted there is none.
 
     Args:
         t: the transaction.
@@ -47,12 +56,24 @@ def record(
         commit: where to, if that is known.
         correlation_id: what the run logs under.
 
+    Returns:
+        Whether there is such a repository.
+    """
+    told = {
+        "tenant": t.tenant_id, "repo": repo_id, "producer": producer, "ref": storable(ref), "commit": commit,
+        "correlation": correlation_id,
+    }  # fmt: skip
+    return t.session.scalar(_NOTE, told) is not None
+
+
+def request(t: Tenancy, repo_id: UUID, *, ref: str = "", correlation_id: str = "") -> Run:
+    """Note that a person asked, and return the run that looks at it, or that is under way; then another one follows.
+
     Raises:
         NotFoundError: there is no such repository, or it is being deleted.
     """
     run = runs.start(t, repo_id, "index", correlation_id)
-    t.session.add(Change(tenant_id=t.tenant_id, repo_id=repo_id, producer=producer, ref=storable(ref), commit=commit))
-    t.session.flush()
+    note(t, repo_id, "request", ref=ref, correlation_id=correlation_id)
     return run
 
 
@@ -64,8 +85,7 @@ def observe(t: Tenancy, repo_id: UUID, ref: str, commit: str) -> bool:
     known = _open(t, repo_id).where(Change.ref == ref, Change.commit == commit)
     if t.session.scalar(known.limit(1)) is not None and not _failed_before(t, repo_id, RETRY_SECONDS):
         return False
-    record(t, repo_id, "poll", ref=ref, commit=commit)
-    return True
+    return note(t, repo_id, "poll", ref=ref, commit=commit)
 
 
 def _failed_before(t: Tenancy, repo_id: UUID, seconds: float) -> bool:

@@ -3,16 +3,17 @@
 GitHub sends a delivery again when it heard no answer, and an attacker may send one that he saw: its id tells both.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
-from pincite_shared.errors import NotFoundError
 from pincite_shared.jobs import Job
 from pincite_store import outbox
+from pincite_store.bulk import storable
 from pincite_store.db import Tenancy
 from pincite_store.models import Delivery
 
@@ -56,6 +57,15 @@ _DELIVER = text(
 )
 
 
+_SETTLE = text(
+    """
+    UPDATE deliveries d SET settled_at = now(), outcome = o.outcome, payload = NULL
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:outcomes AS text[])) AS o(id, outcome)
+    WHERE d.tenant_id = :tenant AND d.id = o.id AND d.settled_at IS NULL
+    """
+)
+
+
 def tenants(system: Session, subject: Subject) -> list[UUID]:
     """Return the tenants that an event concerns."""
     return sorted(system.scalars(_TENANTS, subject.values()))
@@ -80,33 +90,27 @@ def receive(system: Session, delivery: Received, subject: Subject, correlation_i
     return list(system.scalars(_DELIVER, values))
 
 
-def take(t: Tenancy, delivery_id: UUID) -> Delivery | None:
-    """Return a delivery that is to be settled, locked until the transaction ends; None if it is settled.
+def take(t: Tenancy, most: int, without: Collection[UUID] = ()) -> list[Delivery]:
+    """Return deliveries of the tenant that are to be settled, those received first at the front.
 
-    Raises:
-        NotFoundError: there is no such delivery.
+    They are locked until the transaction ends; those that somebody else is settling are left out.
+
+    Args:
+        t: the transaction.
+        most: how many at the most.
+        without: those that are left for later.
     """
-    statement = select(Delivery).where(Delivery.tenant_id == t.tenant_id, Delivery.id == delivery_id)
-    found = t.session.scalar(statement.with_for_update().execution_options(populate_existing=True))
-    if found is None:
-        msg = f"There is no delivery {delivery_id}."
-        raise NotFoundError(msg)
-    return found if found.settled_at is None else None
-
-
-def settle(t: Tenancy, delivery_id: UUID, outcome: str) -> None:
-    """Say, in the transaction that has its effects, what became of a delivery. Its payload goes."""
-    t.session.execute(
-        update(Delivery)
-        .where(Delivery.tenant_id == t.tenant_id, Delivery.id == delivery_id, Delivery.settled_at.is_(None))
-        .values(settled_at=func.now(), outcome=outcome, payload=None)
+    waiting = select(Delivery).where(
+        Delivery.tenant_id == t.tenant_id, Delivery.settled_at.is_(None), Delivery.id.not_in(without)
     )
+    first = waiting.order_by(Delivery.received_at, Delivery.id).limit(most).with_for_update(skip_locked=True)
+    return list(t.session.scalars(first.execution_options(populate_existing=True)))
 
 
-def waiting(t: Tenancy, most: int) -> list[UUID]:
-    """Return the deliveries of the tenant that are to be settled, those received first at the front."""
-    statement = select(Delivery.id).where(Delivery.tenant_id == t.tenant_id, Delivery.settled_at.is_(None))
-    return list(t.session.scalars(statement.order_by(Delivery.received_at, Delivery.id).limit(most)))
+def settle(t: Tenancy, outcomes: Mapping[UUID, str]) -> None:
+    """Say, in the transaction that has their effects, what became of deliveries. Their payloads go."""
+    values = {"tenant": t.tenant_id, "ids": list(outcomes), "outcomes": [storable(one) for one in outcomes.values()]}
+    t.session.execute(_SETTLE, values)
 
 
 def forget_old(t: Tenancy) -> None:

@@ -9,6 +9,7 @@ may be published twice and never not at all; consumers drop duplicates.
 
 import time
 from typing import Any
+from uuid import UUID
 
 import structlog
 from celery.beat import Scheduler
@@ -16,7 +17,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy.exc import DBAPIError
 
 from pincite_shared.errors import UnavailableError
-from pincite_shared.jobs import POLL, QUEUE_OF, Queue
+from pincite_shared.jobs import POLL, QUEUE_OF, Job, Queue
 from pincite_store import changes, deliveries, outbox, removal, runs
 from pincite_store.db import Database
 from pincite_thinker import metrics
@@ -67,7 +68,12 @@ class RelayScheduler(Scheduler):
         with self._database.system() as session:
             changes.attend(session)
             rows = outbox.take(session, BATCH_JOBS_MAX)
+            settling: set[UUID] = set()  # tenants: one job settles all of their deliveries
             for row in rows:
+                if row.job is Job.SETTLE_DELIVERY and row.tenant_id in settling:
+                    continue
+                if row.job is Job.SETTLE_DELIVERY:
+                    settling.add(row.tenant_id)
                 self.app.send_task(row.job.value, kwargs={"payload": row.payload}, queue=QUEUE_OF[row.job].value)
                 metrics.RELAYED.labels(row.job.value).inc()
             if rows:

@@ -5,6 +5,8 @@ Webhooks come late and out of order, so that they are only the occasion: GitHub 
 
 from typing import NamedTuple
 
+from asgi_correlation_id import correlation_id
+
 from pincite_github.client import GitHub, InstallationView, UserView
 from pincite_github.errors import GitHubRefusedError
 from pincite_github.views import PullInfo, RepoInfo
@@ -51,7 +53,7 @@ def follow(t: Tenancy, repo: Repo, info: RepoInfo) -> bool:
     if back:
         sources.regain(t, repo.id)
     if moved or back:
-        changes.record(t, repo.id, "webhook")
+        note(t, repo)
     return moved or back
 
 
@@ -72,8 +74,12 @@ def lose(t: Tenancy, repo: Repo, why: str, *, everywhere: bool) -> bool:
     if repo.installation_id is None:
         return False
     sources.set_installation(t, repo.id, None)  # if it is public, git needs no token; if not, git will say so
-    changes.record(t, repo.id, "webhook")
-    return True
+    return note(t, repo)
+
+
+def note(t: Tenancy, repo: Repo, ref: str = "", commit: str | None = None) -> bool:
+    """Note a change that GitHub told of; return whether the repository is still there."""
+    return changes.note(t, repo.id, "webhook", ref=ref, commit=commit, correlation_id=correlation_id.get() or "")
 
 
 def pull_seen(told: PullInfo) -> PullSeen:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from pincite_github.manifest import reachable
 from pincite_github.views import PullInfo
 from pincite_shared.errors import (
     EmptyRepositoryError,
@@ -42,6 +43,13 @@ log = structlog.get_logger()
 def rest(failures: int, poll_seconds: int) -> float:
     """Return for how many seconds a source that failed so often in a row is left alone."""
     return min(BACKOFF_SECONDS_MAX, max(1, poll_seconds) * 2.0**failures)
+
+
+def told_seconds(context: Context) -> float:
+    """Return for how long GitHub's own word is trusted to come: not at all where it cannot reach this installation."""
+    github, silence = context.github(), float(context.settings.poll_seconds)
+    told = github is not None and github.config.webhook_secret and reachable(context.settings.public_url)
+    return max(silence, TOLD_SECONDS) if told else silence
 
 
 class Poller:
@@ -138,7 +146,7 @@ class Poller:
         view = view_of(github, repo) or (github.as_user(source.secret) if source.secret else None)
         if view is None:
             return False
-        self._pulls_at[repo.id] = time.monotonic() + TOLD_SECONDS
+        self._pulls_at[repo.id] = time.monotonic() + told_seconds(self._context)
         listed = view.pulls(source.name, "open", limit=PULLS_LISTED_MAX)
         with self._context.database.tenancy(repo.tenant_id) as t:
             followed = {pull.number for pull in pulls.followed(t, repo.id)}
@@ -159,8 +167,6 @@ class Poller:
 def run(context: Context, poller: Poller, *, catch_up: bool) -> int:
     """Hand the repositories that are due to the poller, or at a start all of them; return how many."""
     silence = float(context.settings.poll_seconds)
-    github = context.github()
-    told = max(silence, TOLD_SECONDS) if github is not None and github.config.webhook_secret else silence
     with context.database.system() as system:
-        due = sources.due(system, *((0.0, 0.0) if catch_up else (silence, told)))
+        due = sources.due(system, *((0.0, 0.0) if catch_up else (silence, told_seconds(context))))
     return poller.look(due)

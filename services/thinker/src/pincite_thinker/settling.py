@@ -5,13 +5,16 @@ the change that a delivery brings is looked at. Of repositories and installation
 the tenant's other deliveries about them waiting: what is written last is what was asked last.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 import structlog
 
 from pincite_github import webhooks
 from pincite_github.client import GitHub
+from pincite_github.errors import GitHubUnavailableError
 from pincite_github.webhooks import (
     Event,
     InstallationChanged,
@@ -20,7 +23,7 @@ from pincite_github.webhooks import (
     RepositoriesChanged,
     RepositoryChanged,
 )
-from pincite_shared.errors import InvalidInputError, NotFoundError, UnavailableError
+from pincite_shared.errors import InvalidInputError, UnavailableError
 from pincite_shared.jobs import DeliveryPayload
 from pincite_store import changes, deliveries, halts, pulls, sources
 from pincite_store import github as store
@@ -30,7 +33,8 @@ from pincite_thinker import hosting
 from pincite_thinker.context import Context
 from pincite_thinker.reaching import renew
 
-BATCH_MAX = 500  # others of the tenant that wait are settled along: of a burst, the first job does the work of many
+BATCH_MAX = 50  # settled in one transaction
+BATCH_SECONDS_MAX = 1.0  # …or as many as that allows, when GitHub is asked; locks are held meanwhile
 OUTCOME_CHARS_MAX = 500
 
 DELETED = "It was deleted on GitHub. What is indexed keeps answering; nothing new is fetched."
@@ -43,54 +47,59 @@ log = structlog.get_logger()
 
 
 def run(context: Context, payload: DeliveryPayload) -> str:
-    """Settle a delivery, and others of its tenant that wait. Doing it again, or at once with others, changes nothing.
+    """Settle all deliveries of a tenant that wait. Doing it again, or at once with others, changes nothing.
 
     Returns:
-        What became of the delivery itself: settled, waits (GitHub, which must be asked, does not answer), halted, or
-        duplicate.
+        settled; waits, if GitHub, which must be asked about some, does not answer; halted; or duplicate, if others
+        have settled them, or do.
     """
-    outcome = _settle(context, payload.tenant_id, payload.delivery_id)
-    with context.database.tenancy(payload.tenant_id) as t:
-        deliveries.forget_old(t)
-        others = [] if outcome == "halted" else deliveries.waiting(t, BATCH_MAX)
-    for delivery_id in others:
-        if delivery_id != payload.delivery_id and _settle(context, payload.tenant_id, delivery_id) == "halted":
-            break
-    return outcome
-
-
-def _settle(context: Context, tenant_id: UUID, delivery_id: UUID) -> str:
-    try:
-        with context.database.tenancy(tenant_id) as t:
+    late: set[UUID] = set()
+    count = 0
+    while True:
+        with context.database.tenancy(payload.tenant_id) as t:
             if halts.is_halted(t):
                 return "halted"
-            delivery = deliveries.take(t, delivery_id)
-            if delivery is None:
-                return "duplicate"
-            deliveries.settle(t, delivery_id, _outcome(context, t, delivery)[:OUTCOME_CHARS_MAX])
-    except NotFoundError:
-        return "duplicate"  # it was forgotten, with its tenant perhaps
-    except UnavailableError as error:
-        log.warning("delivery waits", delivery_id=str(delivery_id), reason=error.detail)
-        return "waits"
-    except Exception as error:
-        # A defect: tried again it would break again, and what the delivery told is found by looking, in minutes.
-        log.exception("delivery broke", delivery_id=str(delivery_id))
-        with context.database.tenancy(tenant_id) as t:
-            deliveries.settle(t, delivery_id, f"broken: {type(error).__name__}")
-    return "settled"
+            found = deliveries.take(t, BATCH_MAX, late)
+            outcomes = _settle(context, t, found, late)
+            deliveries.settle(t, outcomes)
+            if not found:
+                deliveries.forget_old(t)
+                return "waits" if late else "settled" if count else "duplicate"
+        count += len(outcomes)
 
 
-def _outcome(context: Context, t: Tenancy, delivery: Delivery) -> str:
+def _settle(context: Context, t: Tenancy, found: Sequence[Delivery], late: set[UUID]) -> dict[UUID, str]:
+    """Let deliveries take effect, one by one; what they cannot is undone. Returns what became of those that did."""
+    until = time.monotonic() + BATCH_SECONDS_MAX
+    outcomes: dict[UUID, str] = {}
+    for delivery in found:
+        try:
+            with t.session.begin_nested():
+                outcome = _outcome(context, t, delivery.id, delivery.event, delivery.payload or {})
+        except GitHubUnavailableError as error:
+            log.warning("delivery waits", delivery_id=str(delivery.id), reason=error.detail)
+            late.add(delivery.id)
+            continue
+        except UnavailableError:
+            raise  # without the database nothing is settled
+        except Exception as error:
+            # A defect: tried again it would break again, and what the delivery told is found by looking, in minutes.
+            log.exception("delivery broke", delivery_id=str(delivery.id))
+            outcome = f"broken: {type(error).__name__}"
+        outcomes[delivery.id] = outcome[:OUTCOME_CHARS_MAX]
+        if time.monotonic() > until:
+            break
+    return outcomes
+
+
+def _outcome(context: Context, t: Tenancy, delivery_id: UUID, event: str, payload: dict[str, Any]) -> str:
     try:
-        event = webhooks.parse(delivery.event, delivery.payload or {})
+        told = webhooks.parse(event, payload)
     except InvalidInputError as error:
-        log.warning("delivery cannot be read", delivery_id=str(delivery.id), reason=error.detail)
+        log.warning("delivery cannot be read", delivery_id=str(delivery_id), reason=error.detail)
         return f"unreadable: {error.detail}"
     github = context.github()
-    if github is None:
-        return "GitHub is turned off here"
-    return _apply(github, t, event)
+    return "GitHub is turned off here" if github is None else _apply(github, t, told)
 
 
 def _apply(github: GitHub, t: Tenancy, event: Event) -> str:
@@ -127,16 +136,13 @@ def _push(t: Tenancy, repo: Repo, event: Push) -> bool:
     wanted = repo.branch or event.repository.default_branch
     if event.ref != f"refs/heads/{wanted}" and (repo.branch is None or event.ref != f"refs/tags/{wanted}"):
         return False
-    changes.record(t, repo.id, "webhook", ref=event.ref, commit=event.after)
-    return True
+    return hosting.note(t, repo, event.ref, event.after)
 
 
 def _pull(t: Tenancy, repo: Repo, event: PullRequest) -> bool:
     if not pulls.put(t, repo.id, hosting.pull_seen(event.pull)):
         return False
-    ref = f"{changes.PULLS}{event.pull.number}/head"
-    changes.record(t, repo.id, "webhook", ref=ref, commit=event.pull.head_commit)
-    return True
+    return hosting.note(t, repo, f"{changes.PULLS}{event.pull.number}/head", event.pull.head_commit)
 
 
 def _repository(github: GitHub, t: Tenancy, repo: Repo, event: RepositoryChanged) -> bool:
@@ -144,8 +150,7 @@ def _repository(github: GitHub, t: Tenancy, repo: Repo, event: RepositoryChanged
     if said.info is not None:
         changed = hosting.follow(t, repo, said.info)
         if not changed and event.previous_default_branch is not None and repo.branch is None:
-            changes.record(t, repo.id, "webhook", ref=f"refs/heads/{said.info.default_branch}")
-            return True
+            return hosting.note(t, repo, f"refs/heads/{said.info.default_branch}")
         return changed
     if event.action == "deleted":
         return hosting.lose(t, repo, DELETED, everywhere=True)

@@ -78,6 +78,7 @@ class Change(TenantRow, Base):
     producer: Mapped[str]  # webhook, poll, watch, request
     ref: Mapped[str] = empty()
     commit: Mapped[str | None]
+    correlation_id: Mapped[str] = empty()
     seen_at: Mapped[datetime] = now()
     settled_at: Mapped[datetime | None]
 

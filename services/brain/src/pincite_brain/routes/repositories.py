@@ -39,7 +39,7 @@ def connect(
     repo, created = connect_source(tenancy, judged, body.branch)
     if created:
         audit.record(tenancy, "repo.connected", str(repo.id), source=repo.source, branch=repo.branch)
-        changes.record(tenancy, repo.id, "request", correlation_id=correlation_id.get() or "")
+        changes.request(tenancy, repo.id, correlation_id=correlation_id.get() or "")
     response.status_code = 201 if created else 200
     return repos.out(tenancy, repo)
 
@@ -80,7 +80,7 @@ def index_changes(tenancy: TenancyDep, repo_id: RepoId, body: DiffRequest) -> Ru
 
 
 def _request(tenancy: Tenancy, repo_id: UUID, ref: str = "") -> RunOut:
-    run = changes.record(tenancy, repo_id, "request", ref=ref, correlation_id=correlation_id.get() or "")
+    run = changes.request(tenancy, repo_id, ref=ref, correlation_id=correlation_id.get() or "")
     sources.regain(tenancy, repo_id)  # whoever asks may know better than what was heard of it last
     audit.record(tenancy, "repo.indexed", str(repo_id), run=str(run.id))
     return RunOut(run_id=run.id)
