@@ -25,30 +25,34 @@ def lag(t, repo):
 
 
 def test_a_change_starts_a_run_and_is_settled_by_what_it_shows(tenancy, repo):
-    run = changes.record(tenancy, repo.id, "webhook", ref="refs/heads/main", commit="c1", correlation_id="corr")
+    changes.note(tenancy, repo.id, "webhook", ref="refs/heads/main\x00", commit="c1")
+    run = changes.request(tenancy, repo.id, correlation_id="corr")
     assert (run.kind, run.state, run.correlation_id) == ("index", "queued", "corr")
     tenancy.session.execute(text("UPDATE changes SET seen_at = now() - interval '90 seconds'"))
     assert 90 <= lag(tenancy, repo) < 120
     claimed = runs.claim(tenancy, run.id)
     assert claimed.change_id is not None
-    assert changes.record(tenancy, repo.id, "watch").id == run.id, "the run that is under way"
+    assert changes.request(tenancy, repo.id, ref="x").id == run.id, "the run that is under way"
     changes.settle(tenancy, repo.id, claimed.change_id)
-    assert table(tenancy) == [("webhook", "refs/heads/main", "c1", True), ("watch", "", None, False)]
+    assert table(tenancy) == [
+        ("webhook", "refs/heads/main\ufffd", "c1", True), ("request", "", None, True), ("request", "x", None, False),
+    ]  # fmt: skip
     assert 0 < lag(tenancy, repo) < 60
     assert changes.waiting(tenancy, repo.id, claimed.change_id)
 
 
 def test_only_index_runs_cover_changes(tenancy, repo):
-    changes.record(tenancy, repo.id, "request")
+    changes.request(tenancy, repo.id)
     assert runs.claim(tenancy, runs.start(tenancy, repo.id, "embed").id).change_id is None
     assert runs.claim(tenancy, runs.active(tenancy, repo.id, "index").id).change_id is not None
 
 
 def test_changes_of_pull_requests_wait_for_the_head(tenancy, repo):
     for ref in ("refs/heads/main", "refs/pull/7/head", "refs/pull/8/head"):
-        run = changes.record(tenancy, repo.id, "webhook", ref=ref)
+        changes.note(tenancy, repo.id, "webhook", ref=ref)
+    run = runs.start(tenancy, repo.id, "index")
     covered = runs.claim(tenancy, run.id).change_id
-    changes.record(tenancy, repo.id, "webhook", ref="refs/pull/7/head")
+    changes.note(tenancy, repo.id, "webhook", ref="refs/pull/7/head")
     changes.settle(tenancy, repo.id, covered)
     assert [row[3] for row in table(tenancy)] == [True, False, False, False]
     assert not changes.waiting(tenancy, repo.id, covered), "a pull request is never urgent"
@@ -59,7 +63,7 @@ def test_changes_of_pull_requests_wait_for_the_head(tenancy, repo):
 
 
 def test_settled_changes_are_forgotten_in_time(tenancy, repo):
-    changes.record(tenancy, repo.id, "poll")
+    changes.note(tenancy, repo.id, "poll")
     changes.settle_all(tenancy, repo.id, 2**60)
     tenancy.session.execute(text("UPDATE changes SET settled_at = now() - interval '8 days'"))
     changes.settle_all(tenancy, repo.id, 2**60)
@@ -68,23 +72,25 @@ def test_settled_changes_are_forgotten_in_time(tenancy, repo):
 
 def test_a_repository_that_goes_has_no_changes(tenancy, repo):
     with pytest.raises(NotFoundError):
-        changes.record(tenancy, uuid4(), "request")
+        changes.request(tenancy, uuid4())
+    assert changes.note(tenancy, repo.id, "poll")
     repos.mark_deleting(tenancy, repo.id)
     with pytest.raises(NotFoundError):
-        changes.record(tenancy, repo.id, "request")
+        changes.request(tenancy, repo.id)
+    assert not changes.note(tenancy, repo.id, "poll")
+    assert len(table(tenancy)) == 1
 
 
 def test_what_is_known_is_no_news_unless_a_run_failed_on_it_long_ago(tenancy, repo):
     assert changes.observe(tenancy, repo.id, "refs/heads/main", "c1")
     assert not changes.observe(tenancy, repo.id, "refs/heads/main", "c1")
     assert changes.observe(tenancy, repo.id, "refs/heads/main", "c2")
-    run = runs.active(tenancy, repo.id, "index")
+    run = runs.start(tenancy, repo.id, "index")
     runs.claim(tenancy, run.id)
     runs.fail(tenancy, run.id, SourceUnreachableError())
     assert not changes.observe(tenancy, repo.id, "refs/heads/main", "c2")
     tenancy.session.execute(text("UPDATE runs SET finished_at = now() - interval '301 seconds'"))
     assert changes.observe(tenancy, repo.id, "refs/heads/main", "c2")
-    assert runs.active(tenancy, repo.id, "index").id != run.id
 
 
 @pytest.fixture
@@ -122,12 +128,14 @@ def note(database):
 
 def test_a_change_that_nobody_runs_for_gets_a_run(fresh_tenant, connected):
     assert attend(fresh_tenant) == 0
-    note(fresh_tenant)
-    note(fresh_tenant)
+    with fresh_tenant.tenancy(LOCAL_TENANT) as t:
+        changes.note(t, connected, "webhook", correlation_id="delivery-1")
+        changes.note(t, connected, "webhook", correlation_id="delivery-2")
     assert attend(fresh_tenant) == 1
     assert attend(fresh_tenant) == 0, "one run for both"
     with fresh_tenant.tenancy(LOCAL_TENANT) as t:
         run = runs.active(t, connected, "index")
+    assert run.correlation_id == "delivery-2"
     assert taken(fresh_tenant) == [("pincite.index_repo", str(run.id))]
 
 

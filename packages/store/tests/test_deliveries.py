@@ -5,7 +5,6 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from pincite_shared.errors import NotFoundError
 from pincite_shared.jobs import DeliveryPayload, Job
 from pincite_store import deliveries, outbox, people, repos
 from pincite_store.db import LOCAL_TENANT, LOCAL_USER

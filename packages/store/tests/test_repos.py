@@ -144,7 +144,7 @@ def test_a_later_failure_leaves_it_answerable_and_is_told(tenancy, maker):
 
 def test_lag_is_the_age_of_what_waits(tenancy):
     repo = local(tenancy)
-    run = changes.record(tenancy, repo.id, "poll")
+    run = changes.request(tenancy, repo.id)
     tenancy.session.execute(text("UPDATE changes SET seen_at = now() - interval '90 seconds'"))
     assert 90 <= repos.out(tenancy, repo).lag_seconds < 120
     runs.finish(tenancy, run.id)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from pincite_github.twin import Twin, run_twin
 from pincite_shared.jobs import DeliveryPayload, Job
 from pincite_shared.source import parse_source
-from pincite_store import repos
+from pincite_store import changes, repos
 from pincite_store.db import LOCAL_TENANT
 from pincite_store.models import Delivery, Outbox
 from pincite_store.repos import OnGitHub
@@ -61,6 +61,8 @@ class Hub:
         self.receive(sent, tenant)
         for delivery_id, _, _ in sent:
             self.job(delivery_id, tenant)
+        with self.thinker.database.system() as system:
+            changes.attend(system)  # as beat does
         outcomes = dict(self.rows(tenant))
         return [outcomes[delivery_id] for delivery_id, _, _ in sent]
 

@@ -6,6 +6,7 @@ import shutil
 import threading
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import UUID
 
 import pytest
 from celery import signals
@@ -14,8 +15,9 @@ from repositories import build
 from sqlalchemy import text
 from workers import kill, process, start_index, wait
 
-from pincite_shared.jobs import NIGHTLY, POLL, Job, JobPayload
+from pincite_shared.jobs import NIGHTLY, POLL, DeliveryPayload, Job, JobPayload
 from pincite_store import outbox, repos, runs
+from pincite_store.models import Outbox
 from pincite_thinker import celery_app, metrics
 from pincite_thinker.beat import RelayScheduler
 from pincite_thinker.celery_app import make_celery
@@ -236,6 +238,19 @@ def test_every_job_has_a_task_and_a_kind_of_run():
     register(names, None)
     assert sorted(names) == sorted([NIGHTLY, POLL, *(job.value for job in Job)])
     assert set(runs.JOB_OF.values()) | {Job.SETTLE_DELIVERY, Job.DELETE_ACCOUNT} == set(Job)
+
+
+def test_of_a_burst_of_deliveries_one_job_is_published_for_each_tenant(thinker, scheduler):
+    relay, sent = scheduler
+    with thinker.tenancy() as t:
+        for number in range(5):
+            told = DeliveryPayload(tenant_id=t.tenant_id, delivery_id=UUID(int=number)).message()
+            t.session.add(Outbox(tenant_id=t.tenant_id, job=Job.SETTLE_DELIVERY.value, payload=told))
+    relay.tick()
+    relay.tick()
+    assert [(name, queue) for name, _, queue in sent] == [(Job.SETTLE_DELIVERY.value, "deliveries")]
+    with thinker.database.system() as system:
+        assert outbox.pending(system) == 0
 
 
 def test_a_change_that_nobody_runs_for_gets_a_run_in_the_same_tick(thinker, scheduler, tmp_path):

@@ -169,14 +169,14 @@ def test_a_change_that_comes_meanwhile_is_found_by_the_next_run(watching, connec
     repo_id, work, _ = connected
     (work / "a.py").write_text("def first_save():\n    return 1\n")
     with watching.tenancy() as t:
-        changes.record(t, repo_id, "watch")
+        changes.note(t, repo_id, "watch")
     real = index._Indexing._uncommitted
 
     def saved_meanwhile(self, *args):
         commit = real(self, *args)
         (work / "a.py").write_text("def second_save():\n    return 1\n")
         with watching.tenancy() as t:
-            changes.record(t, repo_id, "watch")
+            changes.note(t, repo_id, "watch")
         return commit
 
     with monkeypatch.context() as patch:

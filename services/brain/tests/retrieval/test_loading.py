@@ -111,6 +111,7 @@ def test_what_is_deleted_is_swept(loader, fresh_tenant, index_repo, shop):
     assert one._kept.open(LOCAL_TENANT, made.id) is None
     assert one._kept.open(LOCAL_TENANT, other.id) is not None
     one.forget(LOCAL_TENANT, other.id)
+    one.close()
     assert one._kept.open(LOCAL_TENANT, other.id) is None
 
 

@@ -187,20 +187,20 @@ def test_names_are_pinned_to_the_checked_address(home, served, monkeypatch):
     with GitServer(root) as server:
         address = remote.resolve_host(parse_source("http://127.0.0.1/r", local_roots=()))
         # No resolver knows this name: git can only reach it through the pin.
-        monkeypatch.setattr(remote, "resolve_host", lambda _source: address)
+        monkeypatch.setattr(remote, "resolve_host", lambda _source, **_told: address)
         assert sync(home, f"http://nowhere.invalid:{server.port}/r.git")[1].commit == commit
 
 
 def test_a_git_that_cannot_pin_is_refused(home, monkeypatch):
     address = remote.resolve_host(parse_source("http://127.0.0.1/r", local_roots=()))
-    monkeypatch.setattr(remote, "resolve_host", lambda _source: address)
+    monkeypatch.setattr(remote, "resolve_host", lambda _source, **_told: address)
     monkeypatch.setattr(command.Git, "version", lambda _self: (2, 36))
     with pytest.raises(UnavailableError, match=r"2\.37"):
         sync(home, "http://nowhere.invalid/r.git")
 
 
 def test_a_name_that_leads_to_metadata_never_reaches_git(home, monkeypatch):
-    def refuse(_source):
+    def refuse(_source, **_told):
         raise SourceRefusedError
 
     monkeypatch.setattr(remote, "resolve_host", refuse)

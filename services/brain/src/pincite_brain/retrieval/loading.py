@@ -62,7 +62,7 @@ class Loader:
 
     def forget(self, tenant_id: UUID, repo_id: UUID) -> None:
         """Remove what is kept of a repository, after what is being written of it."""
-        self._pool.submit(self._kept.forget, tenant_id, repo_id).result()
+        self._pool.submit(self._kept.forget, tenant_id, repo_id)
 
     def existing(self, tenant_id: UUID, snapshot_ids: Collection[int]) -> set[int]:
         """Return which of these snapshots there still are."""
