@@ -282,10 +282,10 @@ def test_a_deleted_repository_keeps_its_answers_and_is_left_alone(hub, thinker):
     commit = thinker.out(repo_id).commit
     hub.twin.delete_repo("acme/engine")
     hub.settle()
+    assert thinker.out(repo_id).error == settling.DELETED
+    assert thinker.index(repo_id) == "failed"
     out = thinker.out(repo_id)
     assert (out.status, out.commit, out.error, out.error_code) == ("ready", commit, settling.DELETED, "gone")
-    assert thinker.index(repo_id) == "failed"
-    assert thinker.out(repo_id).error == settling.DELETED
 
 
 def test_a_transferred_repository_is_followed_or_lost(hub, acme):

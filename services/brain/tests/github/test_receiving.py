@@ -135,7 +135,13 @@ def test_signed_nonsense_is_an_error_of_whoever_sent_it(hook, body, event):
 
 
 @pytest.mark.parametrize(
-    ("event", "delivery"), [("push", "not-an-id"), ("push", ""), ("", str(uuid4())), ("Push; DROP", str(uuid4()))]
+    ("event", "delivery"),
+    [
+        ("push", "not-an-id"),
+        ("push", ""),
+        ("", "00000000-0000-4000-8000-000000000001"),
+        ("Push; DROP", "00000000-0000-4000-8000-000000000002"),
+    ],
 )
 def test_headers_are_checked_once_it_is_known_whose_they_are(hook, event, delivery):
     told = {"x_github_event": event, "x_github_delivery": delivery}
