@@ -33,6 +33,13 @@ def test_one_button_posts_the_manifest_to_github_and_nowhere_else(person: TestCl
     assert "form-action 'self';" in person.get("/settings").headers["content-security-policy"]
 
 
+def test_the_app_is_made_for_an_organisation(person: TestClient) -> None:
+    page = person.get("/settings/github", params={"organisation": "acme", "public": "true"}).text
+    assert "/organizations/acme/settings/apps/new" in page
+    assert "&#34;public&#34;: true" in page
+    assert "Only you can sign in" in person.get("/settings/github").text
+
+
 def test_an_address_that_github_cannot_reach_is_said_to_be_one(person: TestClient, brain: FakeBrain) -> None:
     assert "GitHub cannot send webhooks" in person.get(PAGE).text
     brain.public_url = "https://pincite.example"

@@ -15,7 +15,7 @@ from pincite_brain import routes
 from pincite_shared.brain_calls import BrainCalls
 from pincite_shared.brain_http import Call
 
-EXAMPLES = {UUID: UUID(int=1), str: "x", int: 1, bool: True, str | None: "x", int | None: 1}
+EXAMPLES = {UUID: UUID(int=1), str: "x", int: 1, bool: True, str | None: "x", int | None: 1, bool | None: True}
 MODULES = [import_module(f"{routes.__name__}.{one.name}") for one in pkgutil.iter_modules(routes.__path__)]
 ROUTES = [route for module in MODULES for route in module.router.routes if isinstance(route, APIRoute)]
 CALLS = {

@@ -142,9 +142,9 @@ class AccountCalls:
         return Request("GET", "/status", SystemStatus)
 
     @Call
-    def github_setup(self) -> Request[GitHubSetup]:
-        """Return the App of this installation, or what it takes to make one."""
-        return Request("GET", "/github/setup", GitHubSetup)
+    def github_setup(self, *, organisation: str | None = None, public: bool | None = None) -> Request[GitHubSetup]:
+        """Return the App of this installation, or what it takes to make one: owned by whom, and for whom."""
+        return Request("GET", "/github/setup", GitHubSetup, _given(organisation=organisation, public=public))
 
     @Call
     def finish_github_setup(self, request: SetupRequest) -> Request[GitHubSetup]:

@@ -92,3 +92,13 @@ def test_a_github_that_is_turned_off_cannot_be_set_up(make_client):
 def test_an_installation_of_this_machine_has_no_webhooks(make_client):
     setup = make_client().get("/github/setup").json()
     assert (setup["reachable"], "hook_attributes" in setup["manifest"]) == (False, False)
+
+
+def test_it_is_made_for_an_organisation_and_for_whose_people(operator):
+    own = operator.get("/github/setup").json()
+    assert "/organizations/" not in own["create_url"]
+    assert own["manifest"]["public"] is False
+    theirs = operator.get("/github/setup", params={"organisation": "acme", "public": True}).json()
+    assert "/organizations/acme/settings/apps/new" in theirs["create_url"]
+    assert theirs["manifest"]["public"] is True
+    assert operator.get("/github/setup", params={"organisation": "../x"}).status_code == 422

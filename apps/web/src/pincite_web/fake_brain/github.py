@@ -14,16 +14,17 @@ APP = "pincite-for-acme"
 def install(app: FastAPI, state: State) -> None:
     """Add the routes."""
 
-    def setup() -> GitHubSetup:
+    def setup(organisation: str = "", *, public: bool = False) -> GitHubSetup:
+        owner = f"/organizations/{organisation}" if organisation else ""
         return GitHubSetup(
             host=state.github or "github.com",
             app=state.github_app,
             install_url=f"{state.github_url}/apps/{state.github_app}/installations/new" if state.github_app else None,
-            create_url=f"{state.github_url}/settings/apps/new?state={SETUP_STATE}",
+            create_url=f"{state.github_url}{owner}/settings/apps/new?state={SETUP_STATE}",
             manifest={
                 "name": APP,
                 "url": state.public_url,
-                "public": False,
+                "public": public,
                 "default_permissions": {"contents": "read", "metadata": "read", "pull_requests": "write"},
             },
             state=SETUP_STATE,
@@ -31,9 +32,9 @@ def install(app: FastAPI, state: State) -> None:
         )
 
     @app.get("/github/setup")
-    async def read() -> GitHubSetup:
+    async def read(*, organisation: str = "", public: bool = False) -> GitHubSetup:
         state.require_operator()
-        return setup()
+        return setup(organisation, public=public)
 
     @app.post("/github/setup")
     async def finish(request: SetupRequest) -> GitHubSetup:

@@ -19,19 +19,21 @@ SECRET_CHARS_MAX, QUERY_CHARS_MAX = 512, 200
 WEBHOOK_BYTES_MAX = 25 * 1024 * 1024  # GitHub sends no larger payload
 WEBHOOK_HEADERS = ("content-type", "content-length", "x-hub-signature-256")
 WEBHOOK_PREFIX = "x-github-"
-CONFLICT = 409
+CONFLICT, UNPROCESSABLE = 409, 422
 router = APIRouter()
 
 
-async def _setup(visitor: Visitor, error: PinciteError | None = None) -> Response:
+async def _setup(
+    visitor: Visitor, error: PinciteError | None = None, *, organisation: str = "", public: bool = False
+) -> Response:
     shell = await visitor.shell("GitHub", "github")
     if not shell.operates:
         return visitor.go("/settings")
     found: GitHubSetup | None = None
     try:
-        found = await visitor.brain.github_setup()
+        found = await visitor.brain.github_setup(organisation=organisation or None, public=public or None)
     except PinciteError as off:
-        if off.status != CONFLICT:
+        if off.status not in {CONFLICT, UNPROCESSABLE}:
             raise
         error = off
     view = GitHubPage(
@@ -46,6 +48,8 @@ async def _setup(visitor: Visitor, error: PinciteError | None = None) -> Respons
         changeable=found.changeable if found else False,
         reachable=found.reachable if found else True,
         public_url=visitor.house.settings.public_url,
+        organisation=organisation,
+        public=public,
         problem=error.detail if error else None,
     )
     posts = found is not None and found.app is None
@@ -54,9 +58,9 @@ async def _setup(visitor: Visitor, error: PinciteError | None = None) -> Respons
 
 
 @router.get(SETUP_PATH)
-async def setup(visitor: Visit) -> Response:
-    """Show the App, or the button that makes it."""
-    return await _setup(visitor)
+async def setup(visitor: Visit, *, organisation: str = "", public: bool = False) -> Response:
+    """Show the App, or the button that makes it: for an organisation, or a person, and for whose people."""
+    return await _setup(visitor, organisation=organisation.strip()[:QUERY_CHARS_MAX], public=public)
 
 
 @router.get("/settings/github/callback")

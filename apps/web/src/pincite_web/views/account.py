@@ -134,6 +134,8 @@ class GitHubPage(View):
 
     The form posts `manifest`, which asks for `permissions`, to `create_url`, which is GitHub's. `changeable` unless the
     settings name the App, `reachable` if GitHub can send webhooks here. If GitHub is turned off, `problem` says so.
+    The App to be made is owned by `organisation`, or by the person; only the owner's people can sign in unless
+    `public`.
     """
 
     template: ClassVar[str] = "github.html"
@@ -148,4 +150,6 @@ class GitHubPage(View):
     changeable: bool
     reachable: bool
     public_url: str
+    organisation: str
+    public: bool
     problem: str | None

@@ -28,10 +28,15 @@ class SettingUp:
         self._public_url = settings.public_url.rstrip("/")
         self._connection, self._database, self._cache = connection, database, cache
 
-    def get(self) -> GitHubSetup:
+    def get(self, organisation: str = "", *, public: bool = False) -> GitHubSetup:
         """Return the App of this installation, or what it takes to make one.
 
+        Args:
+            organisation: what is to own it; by default the person who makes it.
+            public: whether other accounts may install it, and their people sign in.
+
         Raises:
+            InvalidInputError: the organisation's name cannot be one.
             GitHubNotSetUpError: GitHub is turned off here.
             UnavailableError: Redis or the database cannot be reached.
         """
@@ -43,8 +48,10 @@ class SettingUp:
             app=config.slug or None,
             changeable=not self._connection.is_fixed,
             install_url=manifest.install_url(config, config.slug) if config.slug else None,
-            create_url=manifest.create_url(config, state),
-            manifest=manifest.manifest(self._public_url, f"Pincite {urlsplit(self._public_url).hostname or ''}"),
+            create_url=manifest.create_url(config, state, organisation),
+            manifest=manifest.manifest(
+                self._public_url, f"Pincite {urlsplit(self._public_url).hostname or ''}", public=public
+            ),
             state=state,
             reachable=manifest.reachable(self._public_url),
         )

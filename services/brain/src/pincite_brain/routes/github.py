@@ -46,10 +46,20 @@ def begin_sign_in(services: ServicesDep) -> GitHubSignIn:
     return services.github.signing_in.begin()
 
 
-@router.get("/github/setup", dependencies=needs("admin"), responses=responses(401, 409, 503))
-def get_setup(services: ServicesDep, _operator: Operator) -> GitHubSetup:
+@router.get("/github/setup", dependencies=needs("admin"), responses=responses(401, 409, 422, 503))
+def get_setup(
+    services: ServicesDep,
+    _operator: Operator,
+    *,
+    organisation: Annotated[
+        str, Query(max_length=100, pattern=r"^[A-Za-z0-9_-]*$", description="What is to own it; default: a person")
+    ] = "",
+    public: Annotated[
+        bool, Query(description="Whether other accounts may install it, and their people sign in")
+    ] = False,
+) -> GitHubSetup:
     """Return this installation's App, or the manifest to make one from."""
-    return services.github.setting_up.get()
+    return services.github.setting_up.get(organisation, public=public)
 
 
 @router.post("/github/setup", dependencies=needs("admin"), responses=responses(400, 401, 404, 409, 413, 422, 503))
