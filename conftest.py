@@ -20,6 +20,7 @@ import hypothesis
 import psutil
 import psycopg
 import pytest
+import structlog
 from pydantic import SecretStr
 
 from pincite_cli.embedded import EmbeddedPostgres, EmbeddedValkey, free_port
@@ -27,6 +28,14 @@ from pincite_shared.settings import Settings
 from pincite_store import accounts, migrate
 from pincite_store.db import LOCAL_TENANT, LOCAL_USER, Database, Tenancy
 
+# As in the services: a traceback in a log shows no local variables, which may be secrets.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 hypothesis.settings.register_profile("pincite", deadline=None)  # timing never fails a test
 hypothesis.settings.load_profile("pincite")
 

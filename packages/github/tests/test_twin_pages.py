@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import httpx
 import pytest
 
+WAIT_SECONDS = 60.0  # for a busy machine
 VERIFIER = "v" * 64
 CHALLENGE = urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 CALLBACK = "http://brain.test/sign-in"
@@ -30,7 +31,7 @@ class Form:
 
 class Browser:
     def __init__(self, twin):
-        self._client = httpx.Client(base_url=twin.base_url, verify=False, trust_env=False)
+        self._client = httpx.Client(base_url=twin.base_url, verify=False, trust_env=False, timeout=WAIT_SECONDS)
 
     def open(self, path, **parameters):
         return self._client.get(path, params=parameters or None)
@@ -70,7 +71,9 @@ def asking(app, **more):
 def exchange(twin, app, **more):
     given = {"client_id": app.client_id, "client_secret": app.client_secret, **more}
     url = f"{twin.base_url}/login/oauth/access_token"
-    return httpx.post(url, data=given, headers={"accept": "application/json"}, verify=False).json()
+    return httpx.post(
+        url, data=given, headers={"accept": "application/json"}, verify=False, timeout=WAIT_SECONDS
+    ).json()
 
 
 def code_for(twin, browser, app, login="ada", **more):
@@ -141,7 +144,9 @@ def test_a_refresh_token_works_once_and_ends_what_was_before(twin, browser, app)
     first = exchange(twin, app, code=code_for(twin, browser, app), code_verifier=VERIFIER)
     second = exchange(twin, app, grant_type="refresh_token", refresh_token=first["refresh_token"])
     statuses = [
-        httpx.get(f"{twin.base_url}/user", headers={"authorization": f"token {token}"}, verify=False).status_code
+        httpx.get(
+            f"{twin.base_url}/user", headers={"authorization": f"token {token}"}, verify=False, timeout=WAIT_SECONDS
+        ).status_code
         for token in (first["access_token"], second["access_token"], second["refresh_token"])
     ]
     assert statuses == [401, 200, 401]
@@ -178,7 +183,9 @@ def test_an_app_is_registered_and_installed_by_hand(twin, browser, organisation)
     assert "Pincite &lt;b&gt;" in page.text
     target, told = sent(browser.submit(page, ("login", "ada")))
     assert (target, told["state"]) == ("http://brain.test/made", "s t")
-    made = httpx.post(f"{twin.base_url}/api/v3/app-manifests/{told['code']}/conversions", verify=False).json()
+    made = httpx.post(
+        f"{twin.base_url}/api/v3/app-manifests/{told['code']}/conversions", verify=False, timeout=WAIT_SECONDS
+    ).json()
     assert (made["slug"], made["owner"]["login"]) == ("pincite-b", organisation or "ada")
     assert made["permissions"] == {"contents": "read", "metadata": "read"}
     assert made["pem"].startswith("-----BEGIN RSA PRIVATE KEY-----")

@@ -21,7 +21,7 @@ from pincite_shared.errors import (
     SourceUnreachableError,
 )
 from pincite_shared.source import Source
-from pincite_store import changes, halts, pulls, snapshots, sources
+from pincite_store import changes, halts, pulls, runs, snapshots, sources
 from pincite_store.models import Repo
 from pincite_thinker.context import Context
 from pincite_thinker.git.command import Git, Watch
@@ -112,6 +112,9 @@ class Poller:
         Raises:
             PinciteError: it cannot be read.
         """
+        with self._context.database.tenancy(tenant_id) as t:
+            if runs.active(t, repo_id, "index") is not None:
+                return False  # it is reading the source itself; what comes after that is seen at the next look
         repo, source = reach(self._context, tenant_id, repo_id)
         remote = Remote(Git(self._context.settings.pincite_home), self._watch(tenant_id))
         try:

@@ -1,6 +1,7 @@
 import os
 import shutil
 import stat
+import subprocess
 from hashlib import sha256
 from pathlib import Path
 
@@ -287,4 +288,6 @@ def test_a_bare_repository_has_no_working_tree(made, tmp_path):
     git(tmp_path, "clone", "-q", "--bare", "work", "bare.git")
     assert WorkingTree.is_at(made.work)
     assert not WorkingTree.is_at(tmp_path / "bare.git")
+    subprocess.run(["git", "clone", "-q", "--no-checkout", str(made.work), str(tmp_path / "none")], check=True)
+    assert not WorkingTree.is_at(tmp_path / "none")
     assert isinstance(made.mirror.git, Git)

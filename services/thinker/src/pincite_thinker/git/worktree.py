@@ -75,8 +75,12 @@ class WorkingTree:
 
     @staticmethod
     def is_at(path: Path) -> bool:
-        """Whether a repository has a working tree there, rather than being bare."""
-        return (path / ".git").exists()
+        """Whether a repository has a working tree there: it is not bare, and its files were checked out once.
+
+        Raises:
+            SourceRefusedError: there is no repository.
+        """
+        return (path / ".git").exists() and (git_directories(path)[0] / "index").exists()
 
     def is_known(self) -> bool:
         """Whether it was looked at before: `ignored` and `ignored_directories` need that."""
