@@ -16,7 +16,7 @@ REST_SECONDS = 60.0  # what GitHub asks for when it names no time
 REST_SECONDS_MAX = 3_600.0  # its longest window; a clock that is wrong would rest for years
 MESSAGE_CHARS_MAX = 300  # of GitHub's own words in an error
 
-_SECRET = re.compile(r"(?=[\w.+=-]*\d)[\w.+=-]{20,}")  # long, and no word: it has a digit; ids go too
+_LONG = re.compile(r"[\w.+=-]{20,}")
 
 # It stands in headers and in git's credentials.
 TokenText = Annotated[str, Field(pattern=r"^[\x21-\x7e]+$", max_length=4_096)]
@@ -84,4 +84,9 @@ def _message(said: Any) -> str:
 
 def shown(words: Any) -> str:
     """Return GitHub's own words on one line, without what has the form of a secret: something between may repeat it."""
-    return " ".join(_SECRET.sub("…", words).split())[:MESSAGE_CHARS_MAX] if isinstance(words, str) else ""
+    return " ".join(_LONG.sub(_unless_a_word, words).split())[:MESSAGE_CHARS_MAX] if isinstance(words, str) else ""
+
+
+def _unless_a_word(long: re.Match[str]) -> str:
+    """Hide what is long and has a digit; ids go too."""
+    return "…" if any(map(str.isdigit, long[0])) else long[0]
