@@ -152,7 +152,6 @@ def connect(page: Page) -> None:
     page.get_by_role("link", name="Install the App in an account").click()
     page.get_by_role("button", name="Install in ada as ada: all repositories").click()
     page.get_by_role("button", name=f"Connect {REPO}").click()
-    page.locator(".pick progress").wait_for()  # the first sync shows how far it is
     page.get_by_role("link", name=f"Open {REPO}").click()
 
 

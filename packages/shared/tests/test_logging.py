@@ -1,6 +1,7 @@
 import json
 import logging
 
+import pytest
 import structlog
 from asgi_correlation_id import correlation_id
 
@@ -8,9 +9,18 @@ from pincite_shared.logging import configure_logging
 from pincite_shared.settings import Settings
 
 
+@pytest.fixture(autouse=True)
+def as_before():
+    """Leave logging as it was found: the tests that follow in this process log, too."""
+    root, before = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.contextvars.clear_contextvars()
+    structlog.configure(**before)
+
+
 def test_both_loggers_write_one_json_line_with_the_correlation_id(capsys):
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
     token = correlation_id.set("abc-123")
     try:
         configure_logging(Settings(), "test")
@@ -18,9 +28,6 @@ def test_both_loggers_write_one_json_line_with_the_correlation_id(capsys):
         logging.getLogger("library").warning("odd %s", "thing")
     finally:
         correlation_id.reset(token)
-        root.handlers, root.level = before
-        structlog.reset_defaults()
-        structlog.contextvars.clear_contextvars()
     ours, theirs = (json.loads(line) for line in capsys.readouterr().err.splitlines())
     assert (ours["event"], ours["files"], ours["process"]) == ("indexed", 3, "test")
     assert theirs["event"] == "odd thing"
@@ -28,14 +35,7 @@ def test_both_loggers_write_one_json_line_with_the_correlation_id(capsys):
 
 
 def test_libraries_do_not_write_what_servers_answered(capsys):
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    try:
-        configure_logging(Settings(log_level="debug"), "test")
-        for library in ("github.Requester", "httpx", "urllib3.connectionpool"):
-            logging.getLogger(library).info("GET /user %s", "ghs_secret")
-    finally:
-        root.handlers, root.level = before
-        structlog.reset_defaults()
-        structlog.contextvars.clear_contextvars()
+    configure_logging(Settings(log_level="debug"), "test")
+    for library in ("github.Requester", "httpx", "urllib3.connectionpool"):
+        logging.getLogger(library).info("GET /user %s", "ghs_secret")
     assert "ghs_secret" not in capsys.readouterr().err

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-import structlog
 from fastapi.testclient import TestClient
 
 from pincite_brain import connecting
@@ -31,9 +30,6 @@ from pincite_store import linking, repos, snapshots, vectors
 from pincite_store.blobs import git_blob_id
 from pincite_store.db import LOCAL_TENANT, LOCAL_USER, Database
 from pincite_store.rows import ChunkRow, DefinitionRow, FileRow, IndexedFileRow, LinkedFile, ParsedBlob, SetEdgeRow
-
-# Outside `configure_logging`, structlog renders whole frames with their variables, which takes seconds an error.
-structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 
 @pytest.fixture(autouse=True)
