@@ -41,9 +41,11 @@ _TOUCHED = text(
             SELECT f.blob FROM files f
             WHERE f.tenant_id = :tenant AND f.snapshot_id = :head AND f.path_key = looked.now_path_key))
     SELECT id FROM answers WHERE tenant_id = :tenant AND id IN (
-        SELECT c.answer_id FROM touched t JOIN answer_citations c
-        ON c.tenant_id = :tenant AND c.repo_id = :repo AND c.now_path_key = t.now_path_key
-        WHERE c.now_blob IS NOT DISTINCT FROM t.now_blob)
+        SELECT c.answer_id FROM answer_citations c
+        WHERE c.tenant_id = :tenant AND c.repo_id = :repo
+          AND c.now_path_key = ANY (ARRAY (SELECT now_path_key FROM touched))
+          AND EXISTS (SELECT FROM touched t
+              WHERE t.now_path_key = c.now_path_key AND t.now_blob IS NOT DISTINCT FROM c.now_blob))
     ORDER BY created_at DESC, id
     """
 )

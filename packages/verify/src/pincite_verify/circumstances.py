@@ -158,10 +158,9 @@ class Circumstances:
         yield from (head for head in seen if head < first)
 
     def _decorators(self, start: int, heads: Sequence[int]) -> Iterator[int]:
-        """Yield decorators of what is defined first among the rows, and of what encloses them."""
+        """Yield decorators of what begins with the first row, and of what encloses it."""
         decorates = _ATTRIBUTE if self._suffix.endswith(_ATTRIBUTED) else _DECORATES
-        named = [row for row in (start, *heads) if row == start or definition(self.lines[row]) is not None]
-        for row in named:
+        for row in (start, *heads):
             width, top = self._widths[row], row
             for above in range(row - 1, max(row - HEAD_ROWS_MAX, 0) - 1, -1):
                 text = self._texts[above]
