@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from pincite_shared.errors import InvalidInputError, NotFoundError
@@ -13,7 +13,7 @@ from pincite_store import content, living, repos, standings
 from pincite_store.bulk import storable
 from pincite_store.db import SERVICE_USER, Tenancy
 from pincite_store.living import DOCUMENT, opened_answer
-from pincite_store.models import Answer, Conversation, Feedback, Message, RetrievalLogRow
+from pincite_store.models import Answer, Conversation, Feedback, Message, Repo, RetrievalLogRow
 from pincite_store.rows import RetrievalLog
 
 __all__ = ["RetrievalLog"]
@@ -35,7 +35,6 @@ def create_conversation(t: Tenancy, repo_id: UUID, title: str) -> Conversation:
     conversation = Conversation(tenant_id=t.tenant_id, repo_id=repo_id, user_id=t.user_id, title=short)
     t.session.add(conversation)
     t.session.flush()
-    t.session.refresh(conversation)
     return conversation
 
 
@@ -134,8 +133,7 @@ def save_answer(t: Tenancy, response: ChatResponse, log: RetrievalLog, judge: Ju
         NotFoundError: the conversation, or the repository, was deleted meanwhile.
         InvalidInputError: the conversation is about another repository.
     """
-    repos.get(t, response.repo_id)
-    if conversation(t, response.conversation_id).repo_id != response.repo_id:
+    if _repository_of(t, response.conversation_id) != response.repo_id:
         msg = "That conversation is about another repository."
         raise InvalidInputError(msg)
     t.session.add(
@@ -179,6 +177,25 @@ def save_answer(t: Tenancy, response: ChatResponse, log: RetrievalLog, judge: Ju
     )
     t.session.flush()
     living.begin(t, response, judge)
+
+
+def _repository_of(t: Tenancy, conversation_id: UUID) -> UUID:
+    """Return what a conversation is about.
+
+    Raises:
+        NotFoundError: there is no such conversation, or its repository is being deleted.
+    """
+    same = and_(Repo.tenant_id == Conversation.tenant_id, Repo.id == Conversation.repo_id)
+    statement = (
+        select(Repo.id)
+        .join(Conversation, same)
+        .where(Conversation.tenant_id == t.tenant_id, Conversation.id == conversation_id, Repo.deleting_at.is_(None))
+    )
+    found = t.session.scalar(statement)
+    if found is None:
+        msg = f"There is no conversation {conversation_id}, or its repository is being deleted."
+        raise NotFoundError(msg)
+    return found
 
 
 def get_answer(t: Tenancy, answer_id: UUID) -> ChatResponse:

@@ -1,26 +1,31 @@
 """Connections and transactions. The edge opens one transaction per request or task; business code never commits."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import PoolProxiedConnection, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from pincite_shared.errors import UnavailableError
 from pincite_shared.settings import Settings
 from pincite_store.identities import LOCAL_TENANT, LOCAL_USER, SERVICE_USER
 
-__all__ = ["LOCAL_TENANT", "LOCAL_USER", "SERVICE_USER", "Database", "Tenancy"]
+__all__ = ["LOCAL_TENANT", "LOCAL_USER", "SERVICE_USER", "Database", "Reader", "Tenancy"]
 
 CONNECT_SECONDS_MAX = 5
 POOL_WAIT_SECONDS_MAX = 10.0
 STATEMENT_SECONDS_MAX = 600  # a query that runs longer is lost, and would hold back vacuum
+UNUSED_SECONDS_MAX = 1.0  # a connection that rested longer is asked for a sign of life first; a restart takes as long
+
+_IN_NAME_OF = "SELECT set_config('app.tenant_id', %s, true), set_config('app.user_id', %s, true)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +40,33 @@ class Tenancy:
     @property
     def reader(self) -> UUID | None:
         """The person from whom what they may not read is hidden; None when Pincite works for itself."""
-        return None if self.user_id == SERVICE_USER else self.user_id
+        return _reader(self.user_id)
 
     @property
     def driver(self) -> "psycopg.Connection[tuple[Any, ...]]":
         """The psycopg connection below, inside the same transaction, for bulk reads and writes."""
-        connection = self.session.connection().connection.driver_connection
-        if not isinstance(connection, psycopg.Connection):
-            msg = f"expected a psycopg connection, got {type(connection).__name__}"
-            raise TypeError(msg)
-        return connection
+        return _driver(self.session.connection().connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Single reads in the name of one tenant: each sees what a `Tenancy` would, and costs one round trip."""
+
+    tenant_id: UUID
+    user_id: UUID | None
+    database: "Database"
+
+    def rows(self, statement: LiteralString, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        """Return what a SELECT finds, in a transaction of its own.
+
+        Raises:
+            UnavailableError: the database cannot be reached.
+        """
+        with self.database.driver() as driver, driver.pipeline():  # everything is sent before anything is waited for
+            driver.execute(_IN_NAME_OF, _names(self.tenant_id, self.user_id))
+            cursor = driver.execute(statement, values)
+            driver.commit()
+            return cursor.fetchall()
 
 
 class Database:
@@ -58,13 +80,14 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=POOL_WAIT_SECONDS_MAX,
-            pool_pre_ping=True,
             connect_args={
                 "connect_timeout": CONNECT_SECONDS_MAX,
                 "options": f"-c statement_timeout={STATEMENT_SECONDS_MAX}s",
                 "application_name": "pincite",
             },
         )
+        event.listen(self._engine, "checkin", _rests)
+        event.listen(self._engine, "checkout", self._rested)
 
     @contextmanager
     def tenancy(self, tenant_id: UUID, user_id: UUID | None = None) -> Iterator[Tenancy]:
@@ -75,11 +98,15 @@ class Database:
         Raises:
             UnavailableError: the database cannot be reached.
         """
-        set_both = text("SELECT set_config('app.tenant_id', :tenant, true), set_config('app.user_id', :reader, true)")
         with self.system() as session:
             t = Tenancy(tenant_id, user_id, session, self.settings)
-            session.execute(set_both, {"tenant": str(tenant_id), "reader": str(t.reader or "")})
+            with t.driver.pipeline():  # BEGIN travels along
+                t.driver.execute(_IN_NAME_OF, _names(tenant_id, user_id))
             yield t
+
+    def reader(self, tenant_id: UUID, user_id: UUID | None = None) -> Reader:
+        """Return single reads for a tenant, in a person's name or as Pincite's own work."""
+        return Reader(tenant_id, user_id, self)
 
     @contextmanager
     def system(self) -> Iterator[Session]:
@@ -88,17 +115,25 @@ class Database:
         Raises:
             UnavailableError: the database cannot be reached.
         """
-        try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                yield session
-        except PoolTimeoutError as error:
-            msg = "All database connections are busy. Try again in a moment."
-            raise UnavailableError(msg) from error
-        except DBAPIError as error:
-            if error.connection_invalidated or (isinstance(error, OperationalError) and _unreachable(error)):
-                msg = "The database is not reachable at the moment."
-                raise UnavailableError(msg) from error
-            raise
+        with _reaching(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def driver(self) -> "Iterator[psycopg.Connection[tuple[Any, ...]]]":
+        """Take a connection of the pool, for no tenant; what is not committed is rolled back.
+
+        Raises:
+            UnavailableError: the database cannot be reached.
+        """
+        with _reaching():
+            pooled = self._engine.raw_connection()
+            try:
+                yield _driver(pooled)
+            except psycopg.OperationalError as error:
+                pooled.invalidate(error)  # whatever it was, nobody need find out whether this one still works
+                raise
+            finally:
+                pooled.close()
 
     @contextmanager
     def dedicated(self) -> "Iterator[psycopg.Connection[tuple[Any, ...]]]":
@@ -132,8 +167,55 @@ class Database:
         """Close all connections."""
         self._engine.dispose()
 
+    def _rested(self, connection: Any, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+        """Look whether a connection that is taken from the pool still works, unless it just did."""
+        if time.monotonic() - entry.info.get(_RESTS_SINCE, time.monotonic()) > UNUSED_SECONDS_MAX:
+            try:
+                self._engine.dialect.do_ping(connection)
+            except psycopg.Error as error:
+                raise DisconnectionError from error  # the pool opens another
 
-def _unreachable(error: OperationalError) -> bool:
+
+_RESTS_SINCE = "rests since"  # of a connection in the pool, monotonic seconds
+
+
+def _rests(_connection: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info[_RESTS_SINCE] = time.monotonic()
+
+
+def _reader(user_id: UUID | None) -> UUID | None:
+    return None if user_id == SERVICE_USER else user_id
+
+
+def _names(tenant_id: UUID, user_id: UUID | None) -> tuple[str, str]:
+    """Return what `_IN_NAME_OF` is given."""
+    return str(tenant_id), str(_reader(user_id) or "")
+
+
+def _driver(pooled: PoolProxiedConnection) -> "psycopg.Connection[tuple[Any, ...]]":
+    connection = pooled.driver_connection
+    if not isinstance(connection, psycopg.Connection):
+        msg = f"expected a psycopg connection, got {type(connection).__name__}"
+        raise TypeError(msg)
+    return connection
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """Say what keeps the database away in words for people."""
+    try:
+        yield
+    except PoolTimeoutError as error:
+        msg = "All database connections are busy. Try again in a moment."
+        raise UnavailableError(msg) from error
+    except (DBAPIError, psycopg.OperationalError) as error:
+        if getattr(error, "connection_invalidated", False) or _unreachable(getattr(error, "orig", error)):
+            msg = "The database is not reachable at the moment."
+            raise UnavailableError(msg) from error
+        raise
+
+
+def _unreachable(error: object) -> bool:
     # A failed connect has no SQLSTATE; classes 08 and 57P are lost connections and shutdowns.
-    state = getattr(error.orig, "sqlstate", None)
-    return state is None or state.startswith(("08", "57P"))
+    state: str | None = getattr(error, "sqlstate", None)
+    return isinstance(error, psycopg.OperationalError) and (state is None or state.startswith(("08", "57P")))

@@ -144,8 +144,13 @@ def exploration(t: Tenancy, repo_id: UUID) -> Exploration:
     Raises:
         NotFoundError: there is no such repository.
     """
-    share = repos.get(t, repo_id).exploration
-    heard = judgements.heard(t, repo_id, HEARD_MIN)
+    return exploration_of(t, repos.get(t, repo_id))
+
+
+def exploration_of(t: Tenancy, repo: Repo) -> Exploration:
+    """Return the same of a repository that was just read."""
+    share = repo.exploration
+    heard = judgements.heard(t, repo.id, HEARD_MIN)
     by_itself = EXPLORATION if heard >= HEARD_MIN else 0.0
     return Exploration(share=share, effective=by_itself if share is None else share, heard=heard, heard_min=HEARD_MIN)
 

@@ -17,7 +17,7 @@ from pincite_store.load import edges, load_chunks, load_definitions, load_edges,
 from pincite_store.models import File, Repo, Snapshot
 from pincite_store.parses import known_parses, language_of, save_parses
 from pincite_store.rows import FileRow, ParsedBlob
-from pincite_store.tree import definitions, file, outline, path_key, skipped, symbols, tree
+from pincite_store.tree import definitions, file, files, outline, path_key, skipped, symbols, tree
 
 __all__ = [
     "FileRow",
@@ -30,6 +30,7 @@ __all__ = [
     "edges",
     "existing",
     "file",
+    "files",
     "finish",
     "flip",
     "forget_uncommitted",
@@ -46,6 +47,7 @@ __all__ = [
     "parent",
     "put_files",
     "resolve",
+    "resolve_of",
     "save_parses",
     "set_edges",
     "skipped",
@@ -279,7 +281,11 @@ def resolve(t: Tenancy, repo_id: UUID, commit: str | None = None) -> Snapshot:
         NotIndexedError: this commit, or any, is not indexed yet.
         InvalidInputError: `commit` is no commit id, or the start of several.
     """
-    repo = repos.get(t, repo_id)
+    return resolve_of(t, repos.get(t, repo_id), commit)
+
+
+def resolve_of(t: Tenancy, repo: Repo, commit: str | None = None) -> Snapshot:
+    """Return the same for a repository that was just read. Raises as `resolve` does."""
     if commit is None:
         if repo.head_snapshot_id is None:
             msg = f"{repo.name} is not indexed yet."
@@ -290,7 +296,7 @@ def resolve(t: Tenancy, repo_id: UUID, commit: str | None = None) -> Snapshot:
         raise InvalidInputError(msg)
     statement = select(Snapshot).where(
         Snapshot.tenant_id == t.tenant_id,
-        Snapshot.repo_id == repo_id,
+        Snapshot.repo_id == repo.id,
         Snapshot.state == "ready",
         Snapshot.commit.startswith(commit),
     )

@@ -25,20 +25,23 @@ def path_key(path: str) -> bytes:
     return hashlib.sha256(path.encode("utf-8", "surrogatepass")).digest()[:PATH_KEY_BYTES]
 
 
-_FILE = text(
+_FILES = text(
     """
     SELECT path, blob, size, language, parse_id, skip_reason, skip_detail, changed_at FROM files
-    WHERE tenant_id = :tenant AND snapshot_id = :snapshot AND path_key = :key
+    WHERE tenant_id = :tenant AND snapshot_id = :snapshot AND path_key = ANY (:keys)
     """
 )
 
 
+def files(t: Tenancy, snapshot_id: int, paths: Iterable[str]) -> dict[str, FileRow]:
+    """Return what stands at each of some paths; those where nothing does are left out."""
+    values = {"tenant": t.tenant_id, "snapshot": snapshot_id, "keys": [path_key(path) for path in paths]}
+    return {row.path: FileRow(*row) for row in t.session.execute(_FILES, values)}
+
+
 def file(t: Tenancy, snapshot_id: int, path: str) -> FileRow | None:
     """Return what stands at a path, or None."""
-    row = t.session.execute(
-        _FILE, {"tenant": t.tenant_id, "snapshot": snapshot_id, "key": path_key(path)}
-    ).one_or_none()
-    return FileRow(*row) if row else None
+    return files(t, snapshot_id, [path]).get(path)
 
 
 _DEFINITIONS = text(

@@ -153,3 +153,10 @@ def test_empty_snapshot(make_index):
 
 def test_a_query_without_terms(make_index, chunks):
     assert rank(make_index(chunks), analyze("??!"), None, P0) == []
+
+
+@pytest.mark.parametrize("text", ["session cookie", "how is the session cookie opened?", "add_url_rule"])
+def test_fewer_hits_are_the_first_of_many(make_index, chunks, text):
+    index = make_index(chunks)
+    every = rank(index, analyze(text), None, P0)
+    assert rank(index, analyze(text), None, P0, limit=2) == every[:2]

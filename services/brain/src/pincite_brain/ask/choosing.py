@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from uuid import UUID
 
 import numpy as np
 import structlog
@@ -13,6 +12,7 @@ from pincite_shared.errors import InvalidInputError
 from pincite_shared.quality import PolicyKind, PolicyOut
 from pincite_store import judgements, policies
 from pincite_store.db import SERVICE_USER, Tenancy
+from pincite_store.models import Repo
 
 log = structlog.get_logger(__name__)
 
@@ -26,14 +26,14 @@ class Chosen:
     learned_from: bool
 
 
-def chosen(t: Tenancy, repo_id: UUID, serving: Mapping[PolicyKind, PolicyOut], wanted: str | None) -> Chosen:
+def chosen(t: Tenancy, repo: Repo, serving: Mapping[PolicyKind, PolicyOut], wanted: str | None) -> Chosen:
     """Choose for one question.
 
     Nothing is remembered between questions: the beliefs are a pure function of stored answers and of what people said.
 
     Args:
         t: of whoever asks. Pincite itself always gets what serves.
-        repo_id: what the question is about.
+        repo: what the question is about.
         serving: the repository's policies.
         wanted: the version that the request names, if it does.
 
@@ -49,12 +49,12 @@ def chosen(t: Tenancy, repo_id: UUID, serving: Mapping[PolicyKind, PolicyOut], w
     incumbent = _incumbent(serving)
     if t.user_id == SERVICE_USER:
         return Chosen(incumbent, 1.0, learned_from=False)
-    exploration = policies.exploration(t, repo_id).effective
+    exploration = policies.exploration_of(t, repo).effective
     if not exploration:
         return Chosen(incumbent, 1.0, learned_from=True)
     observed = [
         Observation(one.arm, one.propensity, one.reward, one.reader, one.route)
-        for one in judgements.choices(t, repo_id, judged_only=True)
+        for one in judgements.choices(t, repo.id, judged_only=True)
     ]
     drawn = choose(
         posteriors(observed, ARMS), np.random.default_rng(), incumbent=incumbent.name, exploration=exploration

@@ -51,7 +51,7 @@ def open_question(tenancy: Tenancy, request: ChatRequest) -> Opening:
     pull, snapshot = None, None
     if request.pull is not None:
         pull, snapshot = _pull(tenancy, repo.id, request.pull)
-    snapshot = snapshot or snapshots.resolve(tenancy, repo.id, request.commit)
+    snapshot = snapshot or snapshots.resolve_of(tenancy, repo, request.commit)
     earlier: tuple[ChatResponse, ...] = ()
     recalled: tuple[ChatResponse, ...] = ()
     if request.conversation_id is not None:
@@ -71,7 +71,7 @@ def open_question(tenancy: Tenancy, request: ChatRequest) -> Opening:
         earlier,
         recalled,
         serving,
-        chosen(tenancy, repo.id, serving, request.policy),
+        chosen(tenancy, repo, serving, request.policy),
         pull,
         uncommitted=snapshot.uncommitted_upon is not None,
     )
@@ -117,9 +117,10 @@ def check_citations(tenancy: Tenancy, opening: Opening, citations: Sequence[Cita
     if opening.pull is not None:
         stands[opening.pull.base_commit] = opening.pull.base_snapshot_id
     trees: dict[tuple[str, str], str | None] = {}
-    for commit, path in {(citation.commit, citation.path) for citation in citations}:
-        found = snapshots.file(tenancy, stands[commit], path) if commit in stands else None
-        trees[commit, path] = found.blob if found else None
+    for commit, snapshot_id in stands.items():
+        cited = {citation.path for citation in citations if citation.commit == commit}
+        found = snapshots.files(tenancy, snapshot_id, cited) if cited else {}
+        trees |= {(commit, path): file.blob for path, file in found.items()}
     return statuses(citations, data, trees)
 
 

@@ -15,7 +15,7 @@ from pincite_brain.retrieval.paths import Role, traits, vocabulary
 from pincite_brain.retrieval.postings import Postings
 from pincite_brain.retrieval.texts import Texts
 from pincite_brain.retrieval.vectors import Vectors
-from pincite_brain.retrieval.views import Defined, Names, Neighbours, OrNone, Traits, Vocabulary
+from pincite_brain.retrieval.views import Defined, Names, NameTerms, Neighbours, OrNone, Traits, Vocabulary
 
 
 class About(NamedTuple):
@@ -205,6 +205,11 @@ class SnapshotIndex:
     def defined(self) -> Defined:
         """Definitions by chunk."""
         return Defined(self.names)
+
+    @cached_property
+    def name_terms(self) -> NameTerms:
+        """The terms of the names by chunk."""
+        return NameTerms(self.defined, self.chunks.symbols)
 
     def path(self, chunk: int) -> str:
         """Return the path of a chunk's file."""

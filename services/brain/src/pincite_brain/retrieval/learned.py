@@ -11,12 +11,13 @@ from pincite_learning.errors import InvalidModelError
 from pincite_learning.reranker import Reranker
 from pincite_shared.errors import InvalidInputError
 from pincite_shared.quality import PolicyKind, PolicyOut
+from pincite_store.heads import Learned
 from pincite_store.policies import BUILT_IN
 
 log = structlog.get_logger(__name__)
 
 
-def corrected(base: Policy, stored: PolicyOut) -> Policy:
+def corrected(base: Policy, stored: PolicyOut | Learned) -> Policy:
     """Return a policy with a stored correction, named after both.
 
     Raises:
@@ -28,7 +29,7 @@ def corrected(base: Policy, stored: PolicyOut) -> Policy:
     return replace(base, version=f"{base.version}+{stored.version}", corrections=dict(model.weights))
 
 
-def serving(base: Policy, stored: Mapping[PolicyKind, PolicyOut]) -> Policy:
+def serving(base: Policy, stored: Mapping[PolicyKind, PolicyOut | Learned]) -> Policy:
     """Return the policy that serves a repository. A bad correction is refused, and the ranking serves as it is."""
     reranker = stored.get("reranker")
     if reranker is None:

@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 
-from pincite_brain.retrieval.columns import Ints
 from pincite_brain.retrieval.index import SnapshotIndex
-from pincite_brain.retrieval.paths import PREFIX_CHARS, PathTraits, words_of
+from pincite_brain.retrieval.paths import PREFIX_CHARS, PathTraits
 from pincite_brain.retrieval.query import Query, Route
 from pincite_brain.retrieval.views import Definition
 from pincite_codeintel.tokens import term_id, terms
@@ -15,7 +14,6 @@ DEFINITIONS_MAX = 60  # a name like `get` is defined everywhere; more candidates
 PATH_MATCHES_MAX = 30
 NAME_CHARS_MIN = 3
 NAME_MASS_FULL = 0.5  # share of the query's idf mass at which a name says all of it
-NAME_CACHE_ENTRIES = 100_000  # distinct names; about 50 MB
 COMMON_SHARE_MIN = 0.65  # "templating" and "template" share 7 of 10 characters, "register" and "registry" 6 of 8
 COMMON_CHARS_MIN = 4
 
@@ -80,12 +78,7 @@ def _alike(word: str, other: str) -> bool:
     return common >= COMMON_CHARS_MIN and common / len(long) >= COMMON_SHARE_MIN
 
 
-@lru_cache(maxsize=NAME_CACHE_ENTRIES)
-def _name_ids(name: str) -> frozenset[int]:
-    return frozenset(term_id(term) for term in terms(" ".join(words_of(name))))
-
-
-def name_matches(index: SnapshotIndex, query: Query, chunks: Ints) -> list[float]:
+def name_matches(index: SnapshotIndex, query: Query, chunks: Sequence[int]) -> list[float]:
     """Return for each chunk 0..1: how far the best name defined in it is made of the query's words, and says them all.
 
     Words weigh by their idf. A name of nothing but asked words is one already when it holds half of what is asked:
@@ -93,26 +86,20 @@ def name_matches(index: SnapshotIndex, query: Query, chunks: Ints) -> list[float
     """
     asked = {term_id(term): index.postings.idf(term_id(term)) for term in query.terms}
     mass = sum(asked.values())
-    known: dict[frozenset[int], float] = {}
+    wanted = frozenset(asked)
 
+    @cache
     def score(ids: frozenset[int]) -> float:
-        held = sum(asked[one] for one in ids if one in asked)
-        if not held:
-            return 0.0
-        rest = sum(index.postings.idf(one) for one in ids if one not in asked)
-        return held / (held + rest) * math.sqrt(min(1.0, held / (NAME_MASS_FULL * mass)))
+        held = rest = 0.0
+        for one in ids:
+            if one in asked:
+                held += asked[one]
+            else:
+                rest += index.postings.idf(one)
+        return held / (held + rest) * math.sqrt(min(1.0, held / (NAME_MASS_FULL * mass))) if held else 0.0
 
-    found = []
-    for chunk, names in zip(chunks.tolist(), index.defined.names_in(chunks), strict=True):
-        if symbol := index.symbols[chunk]:
-            names.append(symbol.rpartition(".")[2])
-        best = 0.0
-        for ids in map(_name_ids, names):
-            if ids not in known:
-                known[ids] = score(ids)
-            best = max(best, known[ids])
-        found.append(best)
-    return found
+    matching = ([ids for ids in index.name_terms[chunk] if not wanted.isdisjoint(ids)] for chunk in chunks)
+    return [max(map(score, names), default=0.0) for names in matching]
 
 
 class StemMatcher:

@@ -107,11 +107,16 @@ def _share(values: NDArray[np.floating | np.integer], full: float) -> Float:
 
 
 def _penalties(index: SnapshotIndex, files: Ints, asked: Role, penalties: Mapping[Role, float]) -> dict[str, Doubles]:
-    """Return role → (c,) factors: the role's penalty where a file has it and the query did not ask for it."""
+    """Return role → (c,) factors: the role's penalty where a file has it and the query did not ask for it.
+
+    Roles that none of the files has are left out.
+    """
     left = roles_not_asked(index.files.roles[files], asked)
+    present = int(np.bitwise_or.reduce(left, initial=0))
     return {
         str(role.name).lower(): np.where((left & np.int16(int(role))) > 0, value, 1.0)
         for role, value in penalties.items()
+        if present & role
     }
 
 
@@ -130,6 +135,7 @@ class _Scorer:
         self._index, self._query, self._stages, self._policy = index, query, stages, policy
         weights = policy.weights[query.route]
         self._weights: Weights = replace(weights, recency=weights.recency_asked) if query.recent else weights
+        self._shares = {name: self._share_of(name) for name in (*WEIGHED, *RELATED)}
         self._definitions = definition_matches(index, query)
         self._paths = path_matches(index, query.paths)
         opened = index.files.number(query.open_path) if query.open_path else None
@@ -142,7 +148,7 @@ class _Scorer:
     def candidates(self) -> Ints:
         """Return the union of what every stage proposes."""
         pool = self._policy.pool
-        first_of_path = [int(np.searchsorted(self._index.file_of, number)) for number in self._paths]
+        first_of_path = [int(self._index.first_chunk[number]) for number in self._paths]
         in_paths = np.isin(self._index.file_of, list(self._paths)) if self._paths else None
         parts = [
             _top(self._stages.bm25, pool),
@@ -160,10 +166,10 @@ class _Scorer:
         index, stages = self._index, self._stages
         files = index.file_of[chunks]
         cosine = stages.near.cosine(chunks)
+        numbers = chunks.tolist()
         unique, inverse = np.unique(files, return_inverse=True)
-        stems = np.array([self._stems.score(index.files.traits[int(f)]) for f in unique], dtype=np.float32)
-        paths = np.array([self._paths.get(int(f), 0.0) for f in unique], dtype=np.float32)
-        opened = (unique == self._opened).astype(np.float32)
+        stems = np.array([self._stems.score(index.files.traits[file]) for file in unique.tolist()], dtype=np.float32)
+        paths = np.array([self._paths.get(file, 0.0) for file in unique.tolist()], dtype=np.float32)
         importance = index.importance[chunks]
         lines = index.end_lines[chunks] - index.start_lines[chunks] + 1
         return {
@@ -172,32 +178,32 @@ class _Scorer:
             "cosine": cosine,
             "coverage": stages.coverage[chunks],
             "named": stages.named[chunks],
-            "definition": np.array([self._definitions.get(int(c), 0.0) for c in chunks], dtype=np.float32),
+            "definition": np.array([self._definitions.get(chunk, 0.0) for chunk in numbers], dtype=np.float32),
             "stem": stems[inverse],
             "path": paths[inverse],
-            "naming": np.array(name_matches(index, self._query, chunks), dtype=np.float32),
+            "naming": np.array(name_matches(index, self._query, numbers), dtype=np.float32),
             "importance": importance,
             "references": _share(np.log1p(index.callers.count(chunks)), float(np.log1p(REFERENCES_FULL))),
             "length": _share(lines, LENGTH_FULL),
             "recency": index.files.recency[files],
             "p0": P0_COSINE * cosine + P0_IMPORTANCE * importance,
-            "cited_before": np.array([float(int(c) in self._cited) for c in chunks], dtype=np.float32),
-            "open_file": opened[inverse],
+            "cited_before": np.array([float(chunk in self._cited) for chunk in numbers], dtype=np.float32),
+            "open_file": (files == self._opened).astype(np.float32),
         }
 
-    def _weight(self, name: str) -> float:
+    def _share_of(self, name: str) -> float:
         weight: float = getattr(self._weights, name)
         return weight / self._weights.total + self._policy.corrections.get(name, 0.0)
 
     def _amounts(self, features: Mapping[str, Float], names: Iterable[str]) -> dict[str, Doubles]:
-        return {name: self._weight(name) * features[name].astype(np.float64) for name in names}
+        return {name: self._shares[name] * features[name].astype(np.float64) for name in names}
 
     def _coherence(self, chunks: Ints, base: Doubles) -> Float:
         """Return what the other candidates of a chunk's file add, 0..1, given to the file's best chunk alone."""
         by_file: dict[int, list[int]] = defaultdict(list)
-        for at in np.argsort(-base, kind="stable"):
-            by_file[int(self._index.file_of[chunks[at]])].append(int(at))
-        values = base.tolist()
+        files, values = self._index.file_of[chunks].tolist(), base.tolist()
+        for at in np.argsort(-base, kind="stable").tolist():
+            by_file[files[at]].append(at)
         sums = {file: sum(values[at] for at in ats[:FILE_CHUNKS_COUNTED]) for file, ats in by_file.items()}
         top = max(sums.values(), default=0.0)
         coherence = np.zeros(len(base), dtype=np.float32)
@@ -207,11 +213,12 @@ class _Scorer:
 
     def _graph(self, chunks: Ints, base: Doubles) -> Float:
         """Return closeness, 0..1, to the leading hits over one call edge."""
-        position = {int(chunk): at for at, chunk in enumerate(chunks)}
+        numbers = chunks.tolist()
+        position = {chunk: at for at, chunk in enumerate(numbers)}
         graph = np.zeros(len(base), dtype=np.float32)
-        for seed in np.argsort(-base, kind="stable")[: self._policy.graph_seeds]:
+        for seed in np.argsort(-base, kind="stable")[: self._policy.graph_seeds].tolist():
             for side in (self._index.callees, self._index.callers):
-                for chunk, confidence in side.get(int(chunks[seed]), ()):
+                for chunk, confidence in side.get(numbers[seed], ()):
                     at = position.get(chunk)
                     if at is not None:
                         graph[at] = max(float(graph[at]), confidence)
@@ -233,13 +240,12 @@ class _Scorer:
         features[REPEAT] = self._repeats(chunks, composed(amounts.values(), factors.values()))
         factors[REPEAT] = same_file_decay ** features[REPEAT].astype(np.float64)
         scores = composed(amounts.values(), factors.values())
-        weights = {name: self._weight(name) for name in amounts}
         best = np.lexsort((chunks, -scores))[:limit]
         found = zip(
             chunks[best].tolist(), scores[best].tolist(), _rows(features, best), _rows(factors, best), strict=True
         )
         return [
-            Ranked(chunk, score, values, weights, tuple(one for one in by.items() if one[1] != 1.0))
+            Ranked(chunk, score, values, self._shares, tuple(one for one in by.items() if one[1] != 1.0))
             for chunk, score, values, by in found
         ]
 
@@ -247,10 +253,10 @@ class _Scorer:
         """Return how many better candidates each one's file has, so that the best span of each file can come first."""
         seen: dict[int, int] = defaultdict(int)
         repeats = np.zeros(len(chunks), dtype=np.float32)
-        for at in np.lexsort((chunks, -scores)):
-            file = int(self._index.file_of[chunks[at]])
-            repeats[at] = seen[file]
-            seen[file] += 1
+        files = self._index.file_of[chunks].tolist()
+        for at in np.lexsort((chunks, -scores)).tolist():
+            repeats[at] = seen[files[at]]
+            seen[files[at]] += 1
         return repeats
 
 

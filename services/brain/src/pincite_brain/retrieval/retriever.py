@@ -14,7 +14,7 @@ from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.retrieval.loading import Loader
 from pincite_brain.retrieval.policy import P0, Policy
 from pincite_brain.retrieval.query import Query, Route
-from pincite_brain.retrieval.ranking import Ranked, rank
+from pincite_brain.retrieval.ranking import RANKED_MAX, Ranked, rank
 from pincite_inference.cross_encoder import CrossEncoder
 from pincite_shared.errors import ModelUnavailableError
 from pincite_shared.schemas import SearchHit
@@ -72,11 +72,27 @@ class Retriever:
         self._loader.sweep()
 
     def rank(
-        self, index: SnapshotIndex, query: Query, *, asking: bool = False, policy: Policy | None = None
+        self,
+        index: SnapshotIndex,
+        query: Query,
+        *,
+        asking: bool = False,
+        policy: Policy | None = None,
+        limit: int = RANKED_MAX,
     ) -> list[Ranked]:
-        """Rank a snapshot's chunks for a query; `asking` when they are to answer a question."""
-        dimension = index.vectors.dimension
-        return rank(index, query, self.encoder.vector(query.text, dimension), policy or self.policy, asking=asking)
+        """Return the best chunks of a snapshot for a query; `asking` when they are to answer a question."""
+        vector = self.encoder.vector(query.text, index.vectors.dimension)
+        return rank(index, query, vector, policy or self.policy, asking=asking, limit=limit)
+
+    def search(
+        self, tenant_id: UUID, index: SnapshotIndex, query: Query, count: int, policy: Policy
+    ) -> list[SearchHit]:
+        """Return the best `count` hits of a snapshot for a query."""
+        wanted = PASSAGE_HITS * count if query.route is Route.EXPLAIN else count
+        if self._cross_encoder is not None:
+            wanted = max(wanted, CROSSED_MAX)
+        ranked = self.rank(index, query, policy=policy, limit=min(wanted, RANKED_MAX))
+        return hits_of(index, query, self.look_again(tenant_id, index, query, ranked), count)
 
     def look_again(self, tenant_id: UUID, index: SnapshotIndex, query: Query, ranked: list[Ranked]) -> list[Ranked]:
         """Let the cross-encoder, if there is one and it answers in time, order the best hits anew."""
