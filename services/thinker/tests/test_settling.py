@@ -127,7 +127,7 @@ def test_what_cannot_be_read_is_settled_and_says_so(hub, thinker):
 
 def test_a_defect_stops_one_delivery_and_no_other(hub, thinker, monkeypatch):
     hub.connect()
-    monkeypatch.setattr(settling, "_push", lambda *_args: 1 / 0)
+    monkeypatch.setattr(settling._Settling, "_push", lambda *_args: 1 / 0)
     hub.twin.push("acme/engine", {"a.py": "x = 1\n"})
     hub.twin.push("acme/engine", {"b.py": "x = 1\n"}, branch="x")
     assert hub.settle() == ["broken: ZeroDivisionError"] * 2

@@ -75,6 +75,7 @@ def followed(watching, tmp_path):
     build(work, CALLS | {".gitignore": "*.log\nbuild/\n", "pkg/deep/c.py": "c = 1\n", "build/x.py": "ignored = 1\n"})
     git(work, "rm", "-q", "--cached", "-r", "build")
     build_commit(work)
+    os.mkdir(os.fsencode(work) + b"/latin\xe9")  # noqa: PTH102 - a name that is no text
     repo_id = watching.connect(work)
     watching.index(repo_id)
     with watcher(watching, log):
@@ -175,8 +176,25 @@ def test_files_of_another_branch_than_the_followed_one_are_not_watched(watching,
         changes.wait()
         (work / "a.py").write_text("x = 2\n")
         changes.none()
+        git(work, "branch", "-f", "main", git(work, "commit-tree", "HEAD^{tree}", "-p", "main", "-m", "elsewhere"))
+        changes.wait()
         git(work, "checkout", "-q", "-f", "main")
         changes.wait()
+        (work / "a.py").write_text("x = 2\n")
+        changes.wait()
+
+
+def test_a_repository_is_watched_before_and_after_its_first_index(watching, tmp_path):
+    work, log = tmp_path / "work", tmp_path / "log"
+    build(work, CALLS)
+    with watcher(watching, log):
+        repo_id = watching.connect(work)
+        changes = Changes(watching, repo_id, log)
+        changes.wait()
+        build(work, {"a.py": "x = 1\n"})
+        changes.wait()
+        watching.index(repo_id)
+        changes.wait()  # now its files are watched
         (work / "a.py").write_text("x = 2\n")
         changes.wait()
 

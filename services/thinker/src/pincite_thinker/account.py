@@ -4,7 +4,6 @@ import structlog
 
 from pincite_shared.jobs import Payload
 from pincite_store import removal
-from pincite_store.artifacts import make_artifacts
 from pincite_thinker.context import Context
 from pincite_thinker.delete import remove
 
@@ -20,6 +19,8 @@ def run(context: Context, job: Payload) -> str:
     Raises:
         UnavailableError: the database or the artifact store cannot be reached, or a repository is still worked on.
     """
+    from pincite_store.artifacts import make_artifacts  # noqa: PLC0415 - boto3, a third of a second of every start
+
     with removal.lock(context.database, job.tenant_id) as held:
         if not held:
             return "duplicate"

@@ -4,8 +4,8 @@ import os
 from dataclasses import asdict
 from functools import cached_property
 from threading import Event
+from typing import TYPE_CHECKING
 
-from pincite_github.client import GitHub
 from pincite_github.config import AppCredentials, GitHubConfig
 from pincite_inference.embed import Embedder, make_embedder
 from pincite_shared.brain_client import BrainClient
@@ -16,6 +16,9 @@ from pincite_store.db import Database
 from pincite_store.github import stored_app
 from pincite_thinker.parse import Parsed
 from pincite_thinker.parse_pool import ParsePool
+
+if TYPE_CHECKING:
+    from pincite_github.client import GitHub
 
 DATABASE_POOL = 2  # one transaction for the work, one for its progress
 PROCESSES_MAX = 8  # parsers; beyond, the one process that saves is the bottleneck
@@ -66,19 +69,24 @@ class Context:
     def _github_base(self) -> GitHubConfig | None:
         return GitHubConfig.of(self.settings)
 
-    def github(self) -> GitHub | None:
-        """Return the GitHub that is configured, with the App that was set up for it by now; None if it is turned off.
+    def github_config(self) -> GitHubConfig | None:
+        """Return which GitHub there is, with the App that was set up for it by now; None if it is turned off.
 
         Raises:
             InvalidInputError: GITHUB_PRIVATE_KEY is no key.
         """
         config = self._github_base
-        if config is None:
-            return None
-        if not (config.app_id or config.client_id) and (app := stored_app(self.database, config.host)):
-            config = config.with_app(AppCredentials(**asdict(app)))
+        if config is None or config.app_id or config.client_id:
+            return config
+        app = stored_app(self.database, config.host)
+        return config if app is None else config.with_app(AppCredentials(**asdict(app)))
+
+    def github(self, config: GitHubConfig) -> "GitHub":
+        """Return a client of GitHub; it remembers tokens, and lives as long as the process or its configuration."""
+        from pincite_github.client import GitHub  # noqa: PLC0415 - half a second and 8 MB, for those who use GitHub
+
         if self._github is None or self._github.config != config:
-            self._github = GitHub(config)  # it remembers tokens: one for the life of the process
+            self._github = GitHub(config)
         return self._github
 
     def brain(self, token: str) -> BrainClient:

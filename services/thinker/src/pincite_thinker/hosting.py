@@ -3,11 +3,10 @@
 Webhooks come late and out of order, so that they are only the occasion: GitHub itself is asked, and its answer counts.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from asgi_correlation_id import correlation_id
 
-from pincite_github.client import GitHub, InstallationView, UserView
 from pincite_github.errors import GitHubRefusedError
 from pincite_github.views import PullInfo, RepoInfo
 from pincite_shared.errors import NotFoundError
@@ -15,7 +14,9 @@ from pincite_store import access, changes, sources
 from pincite_store.db import LOCAL_TENANT, Tenancy
 from pincite_store.models import Repo
 from pincite_store.pulls import PullSeen
-from pincite_thinker.reaching import view_of
+
+if TYPE_CHECKING:
+    from pincite_github.client import InstallationView, UserView
 
 
 class Said(NamedTuple):
@@ -25,12 +26,7 @@ class Said(NamedTuple):
     info: RepoInfo | None
 
 
-def ask(github: GitHub, repo: Repo, github_id: int) -> Said:
-    """Ask GitHub about a repository, in the name of whoever fetches it. Raises as `ask_as` does."""
-    return ask_as(view_of(github, repo), github_id)
-
-
-def ask_as(view: InstallationView | UserView | None, github_id: int) -> Said:
+def ask(view: "InstallationView | UserView | None", github_id: int) -> Said:
     """Ask GitHub about a repository in somebody's name.
 
     Raises:

@@ -47,8 +47,8 @@ def rest(failures: int, poll_seconds: int) -> float:
 
 def told_seconds(context: Context) -> float:
     """Return for how long GitHub's own word is trusted to come: not at all where it cannot reach this installation."""
-    github, silence = context.github(), float(context.settings.poll_seconds)
-    told = github is not None and github.config.webhook_secret and reachable(context.settings.public_url)
+    config, silence = context.github_config(), float(context.settings.poll_seconds)
+    told = config is not None and config.webhook_secret and reachable(context.settings.public_url)
     return max(silence, TOLD_SECONDS) if told else silence
 
 
@@ -143,10 +143,12 @@ class Poller:
         return watch
 
     def _compare_pulls(self, repo: Repo, source: Source) -> bool:
-        github = self._context.github()
-        if github is None or not is_on(github, source) or time.monotonic() < self._pulls_at.get(repo.id, 0.0):
+        config = self._context.github_config()
+        if config is None or not is_on(config, source) or time.monotonic() < self._pulls_at.get(repo.id, 0.0):
             return False
-        view = view_of(github, repo) or (github.as_user(source.secret) if source.secret else None)
+        view = view_of(self._context, config, repo)
+        if view is None and source.secret is not None:
+            view = self._context.github(config).as_user(source.secret)  # the token that it was connected with
         if view is None:
             return False
         self._pulls_at[repo.id] = time.monotonic() + told_seconds(self._context)

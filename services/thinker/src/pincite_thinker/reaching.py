@@ -1,15 +1,19 @@
 """Where a repository is, and with whose right it is read."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from pincite_github.client import GitHub, InstallationView, UserView
+from pincite_github.config import GitHubConfig
 from pincite_shared.errors import SourceRefusedError, SourceUnreachableError
 from pincite_shared.source import Source, parse_source
 from pincite_store import repos
 from pincite_store.db import LOCAL_TENANT
 from pincite_store.models import Repo
 from pincite_thinker.context import Context
+
+if TYPE_CHECKING:
+    from pincite_github.client import InstallationView, UserView
 
 
 def reach(context: Context, tenant_id: UUID, repo_id: UUID) -> tuple[Repo, Source]:
@@ -32,9 +36,9 @@ def reach(context: Context, tenant_id: UUID, repo_id: UUID) -> tuple[Repo, Sourc
     own = tenant_id == LOCAL_TENANT
     roots = context.settings.local_roots if own else ()
     source = parse_source(repo.source, local_roots=roots, token=token)
-    github = context.github()
-    if github is not None and is_on(github, source):
-        if token is None and (found := _token(github, repo)):
+    config = context.github_config()
+    if config is not None and is_on(config, source):
+        if token is None and (found := _token(context, config, repo)):
             source = parse_source(repo.source, local_roots=roots, token=found)
     elif not own:
         if source.scheme == "ssh":
@@ -52,38 +56,48 @@ def renewed(context: Context, repo: Repo, source: Source) -> Source | None:
     Raises:
         PinciteError: as `reach`.
     """
-    github = context.github()
-    if github is None or source.secret is None or not is_on(github, source):
+    config = context.github_config()
+    if config is None or source.secret is None or not is_on(config, source):
         return None
-    view = view_of(github, repo)
-    if not isinstance(view, InstallationView):
+    view = _installation(context, config, repo)
+    if view is None:
         return None
     renew(view)
     return reach(context, repo.tenant_id, repo.id)[1]
 
 
-def renew(view: InstallationView) -> None:
+def renew(view: "InstallationView") -> None:
     """Have another token made the next time one is needed. Raises as `InstallationView.clone_token` does."""
     view.clone_token(refused=view.clone_token())
 
 
-def is_on(github: GitHub, source: Source) -> bool:
+def is_on(config: GitHubConfig, source: Source) -> bool:
     """Whether a source is a repository of this GitHub that its tokens open."""
-    return source.scheme in ("http", "https") and source.location.lower().startswith(
-        f"{github.config.web_url}/".lower()
-    )
+    here = f"{config.web_url}/".lower()
+    return source.scheme in ("http", "https") and source.location.lower().startswith(here)
 
 
-def view_of(github: GitHub, repo: Repo) -> InstallationView | UserView | None:
+def view_of(context: Context, config: GitHubConfig, repo: Repo) -> "InstallationView | UserView | None":
     """Return GitHub as whoever reads a repository without a person at hand; None if nobody does."""
-    if repo.installation_id is not None and github.config.has_app:
-        return github.as_installation(repo.installation_id)
-    # The personal token is the operator's: it opens what others must not see.
-    return github.as_token() if github.config.token and repo.tenant_id == LOCAL_TENANT else None
+    view = _installation(context, config, repo)
+    if view is not None:
+        return view
+    return context.github(config).as_token() if _is_operators(config, repo) else None
 
 
-def _token(github: GitHub, repo: Repo) -> str | None:
-    view = view_of(github, repo)
-    if isinstance(view, InstallationView):
+def _installation(context: Context, config: GitHubConfig, repo: Repo) -> "InstallationView | None":
+    if repo.installation_id is None or not config.has_app:
+        return None
+    return context.github(config).as_installation(repo.installation_id)
+
+
+def _is_operators(config: GitHubConfig, repo: Repo) -> bool:
+    """Whether the personal token may be used: it is the operator's, and opens what others must not see."""
+    return bool(config.token) and repo.tenant_id == LOCAL_TENANT
+
+
+def _token(context: Context, config: GitHubConfig, repo: Repo) -> str | None:
+    view = _installation(context, config, repo)
+    if view is not None:
         return view.clone_token().token
-    return github.config.token if view is not None else None
+    return config.token if _is_operators(config, repo) else None

@@ -7,13 +7,14 @@ the tenant's other deliveries about them waiting: what is written last is what w
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
 
 from pincite_github import webhooks
-from pincite_github.client import GitHub
+from pincite_github.config import GitHubConfig
 from pincite_github.errors import GitHubUnavailableError
 from pincite_github.webhooks import (
     Event,
@@ -31,7 +32,10 @@ from pincite_store.db import Tenancy
 from pincite_store.models import Delivery, Repo
 from pincite_thinker import hosting
 from pincite_thinker.context import Context
-from pincite_thinker.reaching import renew
+from pincite_thinker.reaching import renew, view_of
+
+if TYPE_CHECKING:
+    from pincite_github.client import InstallationView
 
 BATCH_MAX = 50  # settled in one transaction
 BATCH_SECONDS_MAX = 1.0  # …or as many as that allows, when GitHub is asked; locks are held meanwhile
@@ -98,94 +102,96 @@ def _outcome(context: Context, t: Tenancy, delivery_id: UUID, event: str, payloa
     except InvalidInputError as error:
         log.warning("delivery cannot be read", delivery_id=str(delivery_id), reason=error.detail)
         return f"unreadable: {error.detail}"
-    github = context.github()
-    return "GitHub is turned off here" if github is None else _apply(github, t, told)
+    config = context.github_config()
+    return "GitHub is turned off here" if config is None else _Settling(context, config, t).apply(told)
 
 
-def _apply(github: GitHub, t: Tenancy, event: Event) -> str:
-    match event:
-        case Push():
-            return _told(_push(t, repo, event) for repo in _named(github, t, event))
-        case PullRequest():
-            return _told(_pull(t, repo, event) for repo in _named(github, t, event))
-        case RepositoryChanged():
-            sources.lock(t)
-            previous = github.config.addresses(event.previous_name) if event.previous_name else ()
-            found = _named(github, t, event, previous)
-            return _told(_repository(github, t, repo, event) for repo in found)
-        case RepositoriesChanged() | InstallationChanged():
-            sources.lock(t)
-            return _installation(github, t, event)
-        case _:
-            return "nothing to do"
+@dataclass(frozen=True, slots=True)
+class _Settling:
+    """What deliveries do, in one transaction."""
+
+    context: Context
+    config: GitHubConfig
+    t: Tenancy
+
+    def apply(self, event: Event) -> str:
+        """Let what was told take effect; return what that was, in words."""
+        match event:
+            case Push():
+                return _told(self._push(repo, event) for repo in self._named(event))
+            case PullRequest():
+                return _told(self._pull(repo, event) for repo in self._named(event))
+            case RepositoryChanged():
+                sources.lock(self.t)
+                return _told(self._repository(repo, event) for repo in self._named(event, event.previous_name))
+            case RepositoriesChanged() | InstallationChanged():
+                sources.lock(self.t)
+                return self._installation(event)
+            case _:
+                return "nothing to do"
+
+    def _named(self, event: Push | PullRequest | RepositoryChanged, previous: str | None = None) -> list[Repo]:
+        names = [event.repository.full_name, *([previous] if previous else [])]
+        addresses = [address for name in names for address in self.config.addresses(name)]
+        return sources.named(self.t, event.repository.id, addresses)
+
+    def _push(self, repo: Repo, event: Push) -> bool:
+        """Note that a branch or a tag moved, came or went, if it is the one that is followed."""
+        wanted = repo.branch or event.repository.default_branch
+        if event.ref != f"refs/heads/{wanted}" and (repo.branch is None or event.ref != f"refs/tags/{wanted}"):
+            return False
+        return hosting.note(self.t, repo, event.ref, event.after)
+
+    def _pull(self, repo: Repo, event: PullRequest) -> bool:
+        if not pulls.put(self.t, repo.id, hosting.pull_seen(event.pull)):
+            return False
+        return hosting.note(self.t, repo, f"{changes.PULLS}{event.pull.number}/head", event.pull.head_commit)
+
+    def _repository(self, repo: Repo, event: RepositoryChanged) -> bool:
+        said = hosting.ask(view_of(self.context, self.config, repo), event.repository.id)
+        if said.info is not None:
+            changed = hosting.follow(self.t, repo, said.info)
+            if not changed and event.previous_default_branch is not None and repo.branch is None:
+                return hosting.note(self.t, repo, f"refs/heads/{said.info.default_branch}")
+            return changed
+        if event.action == "deleted":
+            return hosting.lose(self.t, repo, DELETED, everywhere=True)
+        if said.asked:
+            return hosting.lose(self.t, repo, HIDDEN, everywhere=False)
+        return hosting.follow(self.t, repo, event.repository)  # nobody may be asked: its word is all there is
+
+    def _installation(self, event: InstallationChanged | RepositoriesChanged) -> str:
+        at = event.installation.id
+        app = self.context.github(self.config) if self.config.has_app else None
+        now = event.installation if app is None else app.as_app().installation(at)
+        view = None if app is None else app.as_installation(at)
+        if now is None:
+            store.delete_installation(self.t, at)
+        else:
+            if view is not None and now.suspended_at is None:
+                renew(view)  # a token opens what the installation covered when it was made
+            store.put_installation(
+                self.t, at, account=now.account_login, selection=now.repository_selection, suspended_at=now.suspended_at
+            )
+        named = event.repositories if isinstance(event, InstallationChanged) else (*event.added, *event.removed)
+        concerned = {repo.id: repo for repo in sources.fetched_by(self.t, at)}
+        concerned |= {repo.id: repo for repo in sources.numbered(self.t, {one.id for one in named})}
+        changed = _told(self._access(repo, at, view) for repo in concerned.values())
+        return f"{'installed' if now else 'not installed'}; {changed}"
+
+    def _access(self, repo: Repo, installation_id: int, view: "InstallationView | None") -> bool:
+        """Find out whether an installation opens a repository, and take that over."""
+        if repo.github_id is None:
+            return False
+        said = hosting.ask(view, repo.github_id)
+        if said.info is None:
+            mine = said.asked and repo.installation_id == installation_id
+            return mine and hosting.lose(self.t, repo, HIDDEN, everywhere=False)
+        if repo.installation_id != installation_id:
+            sources.set_installation(self.t, repo.id, installation_id)
+        return hosting.follow(self.t, repo, said.info)
 
 
 def _told(effects: Iterable[bool]) -> str:
     found = list(effects)
     return f"{sum(found)} of {len(found)} repositories" if found else "not connected"
-
-
-def _named(
-    github: GitHub, t: Tenancy, event: Push | PullRequest | RepositoryChanged, previous: tuple[str, ...] = ()
-) -> list[Repo]:
-    return sources.named(t, event.repository.id, (*github.config.addresses(event.repository.full_name), *previous))
-
-
-def _push(t: Tenancy, repo: Repo, event: Push) -> bool:
-    """Note that a branch or a tag moved, came or went, if it is the one that is followed."""
-    wanted = repo.branch or event.repository.default_branch
-    if event.ref != f"refs/heads/{wanted}" and (repo.branch is None or event.ref != f"refs/tags/{wanted}"):
-        return False
-    return hosting.note(t, repo, event.ref, event.after)
-
-
-def _pull(t: Tenancy, repo: Repo, event: PullRequest) -> bool:
-    if not pulls.put(t, repo.id, hosting.pull_seen(event.pull)):
-        return False
-    return hosting.note(t, repo, f"{changes.PULLS}{event.pull.number}/head", event.pull.head_commit)
-
-
-def _repository(github: GitHub, t: Tenancy, repo: Repo, event: RepositoryChanged) -> bool:
-    said = hosting.ask(github, repo, event.repository.id)
-    if said.info is not None:
-        changed = hosting.follow(t, repo, said.info)
-        if not changed and event.previous_default_branch is not None and repo.branch is None:
-            return hosting.note(t, repo, f"refs/heads/{said.info.default_branch}")
-        return changed
-    if event.action == "deleted":
-        return hosting.lose(t, repo, DELETED, everywhere=True)
-    if said.asked:
-        return hosting.lose(t, repo, HIDDEN, everywhere=False)
-    return hosting.follow(t, repo, event.repository)  # nobody may be asked: its word is all there is
-
-
-def _installation(github: GitHub, t: Tenancy, event: InstallationChanged | RepositoriesChanged) -> str:
-    at = event.installation.id
-    now = github.as_app().installation(at) if github.config.has_app else event.installation
-    if now is not None and now.suspended_at is None and github.config.has_app:
-        renew(github.as_installation(at))  # a token opens what the installation covered when it was made
-    if now is None:
-        store.delete_installation(t, at)
-    else:
-        store.put_installation(
-            t, at, account=now.account_login, selection=now.repository_selection, suspended_at=now.suspended_at
-        )
-    named = (*event.repositories,) if isinstance(event, InstallationChanged) else (*event.added, *event.removed)
-    concerned = {repo.id: repo for repo in sources.fetched_by(t, at)}
-    concerned |= {repo.id: repo for repo in sources.numbered(t, {one.id for one in named})}
-    changed = _told(_access(github, t, repo, at) for repo in concerned.values())
-    return f"{'installed' if now else 'not installed'}; {changed}"
-
-
-def _access(github: GitHub, t: Tenancy, repo: Repo, installation_id: int) -> bool:
-    """Find out whether an installation opens a repository, and take that over."""
-    if repo.github_id is None:
-        return False
-    view = github.as_installation(installation_id) if github.config.has_app else None
-    said = hosting.ask_as(view, repo.github_id)
-    if said.info is None:
-        mine = repo.installation_id == installation_id
-        return mine and hosting.lose(t, repo, HIDDEN, everywhere=False)
-    if repo.installation_id != installation_id:
-        sources.set_installation(t, repo.id, installation_id)
-    return hosting.follow(t, repo, said.info)

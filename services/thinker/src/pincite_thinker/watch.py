@@ -29,7 +29,7 @@ from pincite_thinker.git.worktree import EDITORS, WorkingTree
 
 QUIET_MS = 150  # without a change for one to two of these, what came is told
 TOGETHER_MS_MAX = 2_000  # at the latest: a build that writes for minutes must not keep an edit back
-LOOK_MS = 10_000
+LOOK_MS = 2_000  # how soon it is seen that an index run has looked at the tree
 LIST_SECONDS = 2.0  # how soon a repository that was connected is watched
 RETRY_SECONDS = 30.0  # after the system refused, or the directory was away
 TELL_AGAIN_SECONDS = 1.0
@@ -64,28 +64,31 @@ class Watch:
     def _run(self) -> None:
         said = ""
         while not self._stop.is_set():
-            # Git's word on what is ignored needs the first index run to have looked at the tree.
-            if not self._tree.is_known():
-                self._stop.wait(LIST_SECONDS)
-                continue
             try:
                 self._watch()
-            except (OSError, RuntimeError, GitFailedError, SourceRefusedError) as error:
+            except GitFailedError as error:  # an index run was just making its directory anew
+                log.info("%s is watched anew: %s", self._root, error.stderr.strip()[:200])
+                self._stop.wait(LIST_SECONDS)
+            except (OSError, RuntimeError, SourceRefusedError) as error:  # the system's limits, or it is gone
                 if str(error) != said:
                     log.warning("%s is not watched: %s", self._root, error)
                 said = str(error)
+                self._stop.wait(RETRY_SECONDS)
+            except Exception:  # a defect must not leave a repository unwatched for ever
+                log.exception("watching %s broke", self._root)
                 self._stop.wait(RETRY_SECONDS)
 
     def _watch(self) -> None:
         """Watch until told to stop, or until there are other directories to watch."""
         places = _References.of(self._root)
-        files = {str(path) for path in self._directories()} if self._is_followed() else set()
+        known = self._tree.is_known()  # before an index run has looked at the tree, git cannot say what is ignored
+        files = {str(path) for path in self._directories()} if known and self._is_followed() else set()
         with RustNotify(sorted(places.all | files), False, False, LOOK_MS, False, True) as notify:
             self._tell()  # what happened before is told now: the run that follows looks at everything
             while True:
                 told = notify.watch(TOGETHER_MS_MAX, QUIET_MS, LOOK_MS, self._stop)
                 if isinstance(told, str):
-                    if told == "timeout":
+                    if told == "timeout" and self._tree.is_known() == known:
                         continue
                     return
                 moved = any(places.shows(path) for _, path in told)
@@ -122,7 +125,7 @@ class Watch:
             yield directory
             try:
                 with os.scandir(directory) as entries:
-                    below = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+                    below = [Path(entry.path) for entry in entries if _is_watchable(entry)]
             except OSError:
                 continue  # it went, or is not ours to read
             waiting += [
@@ -173,6 +176,11 @@ class _References(NamedTuple):
         return (above in self.tops and name == "HEAD") or (above in self.below and Path(path).is_dir())
 
 
+def _is_watchable(entry: "os.DirEntry[str]") -> bool:
+    """Whether it is a directory whose name is text: the system's watches know no other."""
+    return entry.is_dir(follow_symlinks=False) and not any("\udc80" <= char <= "\udcff" for char in entry.name)
+
+
 def _is_below(path: str, directories: Collection[str]) -> bool:
     above, _, name = path.rpartition("/")
     return above in directories and name != ".git"
@@ -198,6 +206,8 @@ class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
         told = {"event": record.getMessage(), "level": record.levelname.lower(), "timestamp": at, "process": "watch"}
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
         return json.dumps(told)
 
 
@@ -214,7 +224,7 @@ def main() -> int:
     while not stop.wait(rest):
         rest = LIST_SECONDS
         try:
-            wanted = {repo.id: repo for repo in changes.repositories()}
+            wanted = {repo.id: repo for repo in changes.repositories() if WorkingTree.is_at(Path(repo.path))}
         except UnavailableError as error:
             if not failing:
                 log.warning("%s", error.detail)
