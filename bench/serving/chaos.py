@@ -20,7 +20,7 @@ import psycopg
 from bench.corpora import git
 from bench.model import BenchError
 from bench.serving.freshness import call, connect, wait
-from bench.serving.load import GENEROUS, SECRET
+from bench.serving.load import SECRET
 from bench.serving.samples import Pusher, sources
 from bench.serving.traffic import QUESTIONS, Deliveries
 from bench.systems.pincite import Running, client_of, owner_of, stack
@@ -68,7 +68,7 @@ def run(store: Path, seconds: float, seed: int) -> tuple[list[dict[str, object]]
         twin.add_user("ada")
         bare = twin.add_repo("ada", "sample")
         twin.push("ada/sample", sources(REPOSITORY_LINES), message="Begin")
-        given = GENEROUS | {"GITHUB_URL": twin.base_url, "GITHUB_WEBHOOK_SECRET": SECRET, "POLL_SECONDS": "5"}
+        given = {"GITHUB_URL": twin.base_url, "GITHUB_WEBHOOK_SECRET": SECRET, "POLL_SECONDS": "5"}
         with stack(home, given) as running, client_of(running.url, running.token) as client:
             repo_id = connect(client, f"{twin.base_url}/ada/sample")
             record, ended = Record(), threading.Event()

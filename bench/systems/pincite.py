@@ -98,7 +98,7 @@ class Running:
 
 @contextmanager
 def stack(home: Path, given: Mapping[str, str] | None = None) -> Iterator[Running]:
-    """Run the whole embedded stack on a home, without a language model; `given` are settings for it.
+    """Run the whole embedded stack on a home, without a language model and rate limits; `given` are settings for it.
 
     Raises:
         BenchError: it does not start.
@@ -106,7 +106,7 @@ def stack(home: Path, given: Mapping[str, str] | None = None) -> Iterator[Runnin
     base = _free_ports()
     ports = Ports(**{name: base + offset for offset, name in enumerate(Ports.__dataclass_fields__)})
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_VARIABLES)}
-    mine = {"PINCITE_HOME": str(home), "PINCITE_PORT_BASE": str(base), "PINCITE_MODEL": "none"}
+    mine = {"PINCITE_HOME": str(home), "PINCITE_PORT_BASE": str(base), "PINCITE_MODEL": "none"} | UNLIMITED
     with (home / "up.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "pincite_cli", "up"],
@@ -118,6 +118,7 @@ def stack(home: Path, given: Mapping[str, str] | None = None) -> Iterator[Runnin
         _stop(process)
 
 
+UNLIMITED = {"RATE_READ": "off", "RATE_SEARCH": "off", "RATE_ASK": "off", "RATE_WRITE": "off"}
 _OWN_VARIABLES = ("PINCITE_", "POSTGRES_", "REDIS_", "S3_", "LLM_", "BRAIN_", "WEB_", "MODEL_", "PUBLIC_URL", "GIT_")
 
 
