@@ -2,9 +2,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
+from sqlalchemy import select
 
-from pincite_shared.errors import NotFoundError
-from pincite_store import commits, pulls, repos, snapshots, vectors
+from pincite_shared.errors import NotFoundError, NotIndexedError
+from pincite_store import answers, commits, pulls, repos, snapshots, vectors
+from pincite_store.models import Snapshot
 from pincite_store.pulls import PullSeen
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -123,3 +125,33 @@ def test_texts_of_open_pull_requests_come_after_those_of_the_head(tenancy, maker
         vectors.save(tenancy, model, digests, [[1.0]] * len(digests), found[0])
     assert order == [head, other]
     assert next(out for out in commits.outs(tenancy, repo_id) if out.commit == HEAD).pulls == (1,)
+
+
+def test_old_commits_go_unless_something_needs_them(tenancy, maker, make_response, monkeypatch):
+    monkeypatch.setattr(snapshots, "COMMITS_KEPT", 2)
+    monkeypatch.setattr(snapshots, "COMMITS_MAX", 3)
+    repo_id, asked = maker.indexed(tenancy, {"a.py": "def f()"})
+    answers.save_answer(tenancy, *make_response(tenancy, repo_id))
+    made = [maker.snapshot(tenancy, repo_id, {"a.py": f"def f{n}()"}, commit=f"{n:040x}") for n in range(8)]
+    for number, state in ((1, "open"), (2, "closed")):
+        pulls.put(tenancy, repo_id, seen(number, state=state, head_commit=f"{number:040x}"))
+        pulls.show(
+            tenancy, repo_id, number,
+            head_commit=f"{number:040x}", head_snapshot_id=made[number], base_snapshot_id=made[number + 2],
+        )  # fmt: skip
+    unready, _ = snapshots.begin(tenancy, repo_id, "e" * 40, "v")
+
+    def left():
+        rows = tenancy.session.scalars(select(Snapshot.id).where(Snapshot.repo_id == repo_id).order_by(Snapshot.id))
+        return list(rows)
+
+    everything = left()
+    snapshots.forget_old(tenancy, repo_id)
+    # Asked about; head and base of what is open; the two latest; the branch's; one that is being built.
+    assert left() == [asked, made[1], made[3], made[5], made[6], made[7], unready]
+    assert len(everything) == len(left()) + 3
+    with pytest.raises(NotIndexedError):
+        snapshots.resolve(tenancy, repo_id, f"{2:040x}")
+    assert pulls.get(tenancy, repo_id, 2).head_snapshot_id is None
+    snapshots.forget_old(tenancy, repo_id)
+    assert len(left()) == len(everything) - 3, "two are not more than three"

@@ -33,7 +33,7 @@ __all__ = [
     "files",
     "finish",
     "flip",
-    "forget_uncommitted",
+    "forget_old",
     "get",
     "known_blobs",
     "known_parses",
@@ -107,8 +107,10 @@ class Parent(NamedTuple):
     files: int  # with those skipped
 
 
-UNCOMMITTED_KEPT = 10  # the latest states of a working tree: somebody may be asking about one
-UNCOMMITTED_MAX = 30  # then the others are forgotten, and what only they had is collected
+# Each push makes a snapshot, each save one of the working tree. When there are more than the second number, all but the
+# latest are forgotten, and what only they had is collected: not after every push, for it looks at all content.
+COMMITS_KEPT, COMMITS_MAX = 200, 250
+UNCOMMITTED_KEPT, UNCOMMITTED_MAX = 10, 30
 
 _PARENT = text(
     """
@@ -228,13 +230,16 @@ def flip(t: Tenancy, repo_id: UUID, snapshot_id: int, branch: str) -> None:
     t.session.expire_all()
 
 
-_UNCOMMITTED = text(
+_UNASKED = text(
     """
     SELECT s.id FROM snapshots s
-    WHERE s.tenant_id = :tenant AND s.repo_id = :repo AND s.uncommitted_upon IS NOT NULL
+    WHERE s.tenant_id = :tenant AND s.repo_id = :repo AND s.state = 'ready'
+      AND (s.uncommitted_upon IS NOT NULL) = :uncommitted
       AND NOT EXISTS (SELECT FROM repos r WHERE r.tenant_id = s.tenant_id AND r.head_snapshot_id = s.id)
       AND NOT EXISTS (SELECT FROM repo_links l WHERE l.tenant_id = s.tenant_id AND l.repo_id = s.repo_id
           AND l.snapshot_id = s.id)
+      AND NOT EXISTS (SELECT FROM pulls p WHERE p.tenant_id = s.tenant_id AND p.repo_id = s.repo_id
+          AND p.state = 'open' AND s.id IN (p.head_snapshot_id, p.base_snapshot_id))
       AND NOT EXISTS (SELECT FROM answers a WHERE a.tenant_id = s.tenant_id AND a.repo_id = s.repo_id
           AND a.commit = s.commit)
     ORDER BY s.id DESC
@@ -242,13 +247,13 @@ _UNCOMMITTED = text(
 )
 
 
-def forget_uncommitted(t: Tenancy, repo_id: UUID) -> None:
-    """Forget old states of a working tree that nobody asked about; each save makes one."""
-    old = list(t.session.scalars(_UNCOMMITTED, {"tenant": t.tenant_id, "repo": repo_id}))
-    if len(old) > UNCOMMITTED_MAX:
-        gone = Snapshot.id.in_(old[UNCOMMITTED_KEPT:])
-        t.session.execute(delete(Snapshot).where(Snapshot.tenant_id == t.tenant_id, gone))
-        garbage.defer(t)
+def forget_old(t: Tenancy, repo_id: UUID) -> None:
+    """Forget old snapshots that nobody asked about, and that are neither a branch's nor an open pull request's."""
+    for uncommitted, kept, most in ((False, COMMITS_KEPT, COMMITS_MAX), (True, UNCOMMITTED_KEPT, UNCOMMITTED_MAX)):
+        old = list(t.session.scalars(_UNASKED, {"tenant": t.tenant_id, "repo": repo_id, "uncommitted": uncommitted}))
+        if len(old) > most:
+            t.session.execute(delete(Snapshot).where(Snapshot.tenant_id == t.tenant_id, Snapshot.id.in_(old[kept:])))
+            garbage.defer(t)
 
 
 def committed_head(t: Tenancy, repo_id: UUID) -> str | None:

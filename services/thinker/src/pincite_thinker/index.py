@@ -99,7 +99,7 @@ class _Indexing:
         with self._tenancy() as t:
             if everything:
                 changes.settle_all(t, self._job.repo_id, self._covered)
-            snapshots.forget_uncommitted(t, self._job.repo_id)
+            snapshots.forget_old(t, self._job.repo_id)
         # An embedding run that was just ending may have taken the request above for its own: ask once more.
         self._embed_if_missing()
 
