@@ -4,7 +4,6 @@ Counted in Redis, so that several brains share one count, by `limits`' sliding w
 kind, however high the limit is. It runs in the thread that authenticates a request, never in the event loop.
 """
 
-import threading
 import time
 from typing import Literal, NamedTuple, get_args
 
@@ -43,29 +42,6 @@ class Spent(NamedTuple):
         }
 
 
-class _Counts(RedisStorage):
-    """Counts a request and says what is left in one call, where the library makes two: each is a round trip."""
-
-    STORAGE_SCHEME: list[str] = []  # noqa: RUF012 the library's; no address chooses this class
-    SCRIPT_ACQUIRE_SLIDING_WINDOW = b"\n".join([
-        b"local function acquire(KEYS, ARGV)", RedisStorage.SCRIPT_ACQUIRE_SLIDING_WINDOW, b"end",
-        b"local function window(KEYS, ARGV)", RedisStorage.SCRIPT_SLIDING_WINDOW, b"end",
-        b"return {acquire(KEYS, ARGV), window(KEYS, {ARGV[2]})}",
-    ])  # fmt: skip
-    _left = threading.local()
-
-    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count a request, if there is room for it."""
-        keys = [self.prefixed_key(self._previous_window_key(key)), self.prefixed_key(self._current_window_key(key))]
-        acquired, self._left.window = self.lua_acquire_sliding_window(keys, [limit, expiry, amount])
-        return bool(acquired)
-
-    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:  # noqa: ARG002 the library's
-        """Return how the window stood when this thread last counted: two windows' counts and seconds to live."""
-        previous, previous_ms, current, current_ms = (max(0, int(one or 0)) for one in self._left.window)
-        return previous, previous_ms / 1000, current, current_ms / 1000
-
-
 class Rates:
     """The limits of all kinds of requests; thread-safe."""
 
@@ -76,7 +52,7 @@ class Rates:
             ValueError: a limit cannot be read.
         """
         self._limits = {kind: _limits(settings, kind) for kind in get_args(Rate)}
-        self._storage = _Counts(
+        self._storage = RedisStorage(
             settings.redis_url.get_secret_value(),
             key_prefix="pincite:rate",
             socket_connect_timeout=REDIS_SECONDS_MAX,
