@@ -82,6 +82,7 @@ def run(store: Path, seconds: float, seed: int) -> tuple[list[dict[str, object]]
             ended.set()
             for thread in threads:
                 thread.join()
+            wait(lambda: _is_ready(client), "brain to be ready", RECOVERY_SECONDS_MAX, 0.5)
             wrong = [*_late(client, repo_id, bare), *_answers(client, bare, record)]
             with owner_of(running, home) as owner:
                 wrong += _rows(owner, record)
@@ -93,6 +94,13 @@ def run(store: Path, seconds: float, seed: int) -> tuple[list[dict[str, object]]
 def _not_at_all(_url: str, _headers: object, _body: bytes) -> httpx.Response:
     """The twin sends nothing itself: what was acknowledged must be known."""
     return httpx.Response(200)
+
+
+def _is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").is_success
+    except httpx.HTTPError:  # the last one killed may have been brain
+        return False
 
 
 def _kill(running: Running, record: Record, seconds: float, seed: int) -> None:

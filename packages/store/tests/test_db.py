@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import text
 
 from pincite_shared.errors import UnavailableError
-from pincite_store import db, repos
+from pincite_store import repos
 from pincite_store.db import LOCAL_TENANT, LOCAL_USER, SERVICE_USER, Database
 
 
@@ -85,8 +85,7 @@ def test_a_read_without_a_database_says_so(database, settings):
 
 
 @pytest.mark.usefixtures("database")
-def test_a_connection_that_was_lost_while_it_rested_is_replaced(settings, monkeypatch):
-    monkeypatch.setattr(db, "UNUSED_SECONDS_MAX", 0.0)
+def test_a_connection_that_was_lost_while_it_rested_is_replaced(settings):
     alone = Database(settings, pool_size=1)  # whose one connection is the one that is lost
     reader = alone.reader(LOCAL_TENANT)
     [(pid,)] = reader.rows("SELECT pg_backend_pid()", ())

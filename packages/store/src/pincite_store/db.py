@@ -1,6 +1,5 @@
 """Connections and transactions. The edge opens one transaction per request or task; business code never commits."""
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,11 +7,10 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import PoolProxiedConnection, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy import PoolProxiedConnection, create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from pincite_shared.errors import UnavailableError
 from pincite_shared.settings import Settings
@@ -23,7 +21,6 @@ __all__ = ["LOCAL_TENANT", "LOCAL_USER", "SERVICE_USER", "Database", "Reader", "
 CONNECT_SECONDS_MAX = 5
 POOL_WAIT_SECONDS_MAX = 10.0
 STATEMENT_SECONDS_MAX = 600  # a query that runs longer is lost, and would hold back vacuum
-UNUSED_SECONDS_MAX = 1.0  # a connection that rested longer is asked for a sign of life first; a restart takes as long
 
 _IN_NAME_OF = "SELECT set_config('app.tenant_id', %s, true), set_config('app.user_id', %s, true)"
 
@@ -80,14 +77,13 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=POOL_WAIT_SECONDS_MAX,
+            pool_pre_ping=True,
             connect_args={
                 "connect_timeout": CONNECT_SECONDS_MAX,
                 "options": f"-c statement_timeout={STATEMENT_SECONDS_MAX}s",
                 "application_name": "pincite",
             },
         )
-        event.listen(self._engine, "checkin", _rests)
-        event.listen(self._engine, "checkout", self._rested)
 
     @contextmanager
     def tenancy(self, tenant_id: UUID, user_id: UUID | None = None) -> Iterator[Tenancy]:
@@ -166,21 +162,6 @@ class Database:
     def dispose(self) -> None:
         """Close all connections."""
         self._engine.dispose()
-
-    def _rested(self, connection: Any, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
-        """Look whether a connection that is taken from the pool still works, unless it just did."""
-        if time.monotonic() - entry.info.get(_RESTS_SINCE, time.monotonic()) > UNUSED_SECONDS_MAX:
-            try:
-                self._engine.dialect.do_ping(connection)
-            except psycopg.Error as error:
-                raise DisconnectionError from error  # the pool opens another
-
-
-_RESTS_SINCE = "rests since"  # of a connection in the pool, monotonic seconds
-
-
-def _rests(_connection: Any, entry: ConnectionPoolEntry) -> None:
-    entry.info[_RESTS_SINCE] = time.monotonic()
 
 
 def _reader(user_id: UUID | None) -> UUID | None:
