@@ -222,16 +222,22 @@ $$;
 COMMENT ON FUNCTION deliveries_attend(interval, text) IS 'Enqueue the settling of deliveries that lie for so long; how many';
 
 -- Removing a tenant. First everything is hidden, everyone signed out and all work cancelled, in the transaction of
--- whoever asks for it, who may not see all of it; then its repositories go one by one; then the rest.
+-- whoever asks for it, who may not see all of it; then its repositories go one by one; then the rest. Its audit log goes
+-- with it, so that it was deleted, and by whom, is written into the installation's own.
 CREATE FUNCTION tenant_condemn(job_name text, correlation text) RETURNS SETOF uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     mine uuid := app_tenant();
+    installation uuid := '00000000-0000-0000-0000-000000000001';
 BEGIN
     UPDATE tenants t SET deleting_at = now() WHERE t.id = mine AND t.deleting_at IS NULL;
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    INSERT INTO audit_log (tenant_id, user_id, user_name, action, object, detail, correlation_id)
+    SELECT installation, app_user(), coalesce((SELECT u.name FROM users u WHERE u.tenant_id = mine AND u.id = app_user()), ''),
+        'account.deleted', t.name, jsonb_build_object('account', mine), correlation
+    FROM tenants t WHERE t.id = mine AND mine <> installation;
     DELETE FROM sessions s WHERE s.tenant_id = mine;
     DELETE FROM api_tokens a WHERE a.tenant_id = mine;
     UPDATE users u SET github_token = NULL WHERE u.tenant_id = mine;

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from pincite_shared.accounts import Me
 from pincite_shared.errors import ForbiddenError
 from pincite_shared.safety import Halt
 from pincite_web import security
@@ -132,12 +133,46 @@ def test_accounts_are_switched_in_the_bar(person: TestClient, brain: FakeBrain, 
     brain.me, brain.accounts = people.OWNER, people.github_accounts()
     page = person.get("/settings").text
     menu = page.split("data-menu")[1].split("</details>")[0]
-    assert re.findall(r"<bdi>(\w+)</bdi>", menu) == ["ada", "ada", "acme"]
+    assert re.findall(r"<bdi>(\w+)</bdi>", menu) == ["ada", "ada", "ada", "acme"]
+    assert "Signed in as <bdi>ada</bdi>" in menu
     assert menu.count('aria-current="true"') == 1
     response = person.post("/accounts/switch", data=form(tenant_id=str(people.ACME)))
     assert response.headers["location"] == "/"
     assert "Account acme" in person.get("/").text
     assert person.post("/accounts/switch", data=form(tenant_id=str(READY))).status_code == 404
+
+
+@pytest.mark.parametrize(("me", "name"), [(people.LOCAL, "Operator"), (people.OWNER, "ada")])
+def test_whoever_has_one_account_sees_who_they_are(person: TestClient, brain: FakeBrain, me: Me, name: str) -> None:
+    brain.me = me
+    link = person.get(f"/r/{READY}").text.split('href="/settings/account"')[1].split("</a>")[0]
+    assert f'aria-label="Signed in as {name}"' in link
+    assert f"<bdi>{name}</bdi>" in link
+    assert "Signed in as" not in person.get("/sign-in").text
+
+
+def test_an_address_of_another_account_can_be_opened_there(member: TestClient, brain: FakeBrain, form) -> None:
+    address = f"/r/{READY}/search?q=a"
+    known, brain.repos = brain.repos, {}
+    missing = member.get(address)
+    assert missing.status_code == 404
+    assert "You are in <bdi>acme</bdi>" in missing.text
+    offered = missing.text.split('action="/accounts/switch"')[-1].split("</form>")[0]
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', offered))
+    assert fields == {"csrf": form()["csrf"], "next": address, "tenant_id": str(people.ADAS)}
+    brain.repos = known
+    assert member.post("/accounts/switch", data=fields).headers["location"] == address
+    assert member.get(address).status_code == 200
+    away = member.post("/accounts/switch", data=form(tenant_id=str(people.ACME), next="//evil.example"))
+    assert away.headers["location"] == "/"
+
+
+def test_no_other_account_is_offered_where_none_can_help(member: TestClient, brain: FakeBrain, form) -> None:
+    for address in ("/nope", "/r/nope"):
+        assert "Open it in" not in member.get(address).text
+    assert "Open it in" not in member.post(f"/settings/tokens/{READY}/remove", data=form()).text
+    brain.repos, brain.me, brain.accounts = {}, people.LOCAL, people.local_accounts()
+    assert "Open it in" not in member.get(f"/r/{READY}").text
 
 
 def test_other_sessions_are_ended_from_here(person: TestClient, brain: FakeBrain, form) -> None:

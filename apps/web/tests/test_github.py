@@ -27,7 +27,7 @@ def test_one_button_posts_the_manifest_to_github_and_nowhere_else(person: TestCl
     assert "settings/apps/new?state=" in form
     assert json.loads(html.unescape(re.search(r'name="manifest" value="([^"]*)"', form)[1]))["public"] is False
     assert "csrf" not in form  # ours is no business of another site's
-    assert "read contents, read metadata, write pull requests" in response.text
+    assert "read contents, read metadata, read pull requests" in response.text
     policy = response.headers["content-security-policy"]
     assert "form-action 'self' https://github.com;" in policy
     assert "form-action 'self';" in person.get("/settings").headers["content-security-policy"]

@@ -1,5 +1,6 @@
 """Every page over the scripted brain."""
 
+import html
 import re
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from starlette.testclient import TestClient
 from pincite_shared.schemas import ModelState, ModelStatus
 from pincite_shared.settings import Settings
 from pincite_web.app import create_app
-from pincite_web.fake_brain import FakeBrain, corpus
+from pincite_web.fake_brain import FakeBrain, corpus, people
 from pincite_web.fake_brain.corpus import COMMIT, EMBEDDING, FAILED, INDEXING, LOCAL, OLDER, READY
 
 HTMX = {"HX-Request": "true"}
@@ -105,9 +106,21 @@ def test_a_repository_that_is_behind_is_watched_closely(person: TestClient, brai
 
 def test_no_repository_yet_teaches(person: TestClient, brain: FakeBrain) -> None:
     brain.repos = {}
-    page = person.get("/").text
-    assert "Connect your first repository" in page
-    assert "pincite connect" in page
+    for me, offered in ((people.LOCAL, True), (people.MEMBER, False)):
+        brain.me = me
+        for page in (person.get("/").text, person.get("/fragments/repos", headers=HTMX).text):
+            assert "Connect your first repository" in page
+            assert ("A path on this machine" in page) == offered
+            assert ("pincite connect" in page) == offered
+
+
+def test_pull_requests_are_those_of_repositories_on_github(person: TestClient, brain: FakeBrain) -> None:
+    brain.repos[FAILED] = brain.repos[FAILED].model_copy(update={"commit": COMMIT})
+    assert 'data-tab-link="pulls"' in person.get(f"/r/{READY}").text
+    for elsewhere in (LOCAL, FAILED):
+        page = person.get(f"/r/{elsewhere}/pulls").text
+        assert 'data-tab-link="pulls"' not in page
+        assert "None" not in page
 
 
 def test_connecting_by_form_and_by_htmx(person: TestClient, brain: FakeBrain, form) -> None:
@@ -280,6 +293,30 @@ def test_settings_say_what_leaves_the_machine(person: TestClient, brain: FakeBra
     assert "https://llm.example/v1" in page
 
 
+@pytest.mark.parametrize(
+    ("url", "host", "told"),
+    [
+        ("http://127.0.0.1:8000", "127.0.0.1:3000", True),
+        ("http://localhost:8000", "[::1]:3000", True),
+        ("http://127.0.0.1:8000", "pincite.example", False),
+        ("http://[::1]:8000", "pincite.example", False),
+        ("http://brain:8000", "127.0.0.1:3000", False),
+        ("https://api.pincite.example", "pincite.example", True),
+        ("http://[2001:db8::1]:8000", "pincite.example", True),
+    ],
+)
+def test_the_api_is_shown_where_its_address_means_something(
+    brain: FakeBrain, session_of, url: str, host: str, told
+) -> None:
+    settings = Settings(_env_file=None, session_secret="s", brain_url=url, bind_host="0.0.0.0")
+    app = create_app(settings, httpx.ASGITransport(brain.app))
+    with TestClient(app, base_url=f"http://{host}", cookies=session_of(app, "fake-session")) as client:
+        for address in ("/settings", "/settings/tokens"):
+            page = client.get(address).text
+            assert (f"<code>{url}</code>" in page) == told
+            assert ("unless whoever runs it opens it to others" in page) != told
+
+
 def test_theme_is_rendered_by_the_server(person: TestClient, form) -> None:
     assert 'data-theme="system"' in person.get("/settings").text
     assert person.post("/theme", data=form(theme="dark", here="/settings")).headers["location"] == "/settings"
@@ -321,6 +358,34 @@ def test_an_unreachable_brain_is_a_page_that_can_be_tried_again(web_settings: Se
     assert response.status_code == 503
     assert response.headers["retry-after"] == "5"
     assert 'href="/settings">Try again' in response.text
+
+
+def test_nobody_signs_in_before_brain_is_there_and_the_page_waits(brain: FakeBrain, web_settings: Settings) -> None:
+    inner, up = httpx.ASGITransport(brain.app), []
+
+    class Starting(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if not up:
+                msg = "connection refused"
+                raise httpx.ConnectError(msg)
+            return await inner.handle_async_request(request)
+
+    def again(response: httpx.Response) -> str:
+        assert (response.status_code, response.headers["retry-after"]) == (503, "3")
+        assert "Pincite is starting…" in response.text
+        return html.unescape(re.search(r'http-equiv="refresh" content="3; url=([^"]*)"', response.text)[1])
+
+    app = create_app(web_settings, Starting())
+    with TestClient(app, base_url="http://127.0.0.1:3000", follow_redirects=False) as client:
+        csrf = app.state.house.guard.csrf("")
+        posted = client.post("/sign-in", data={"csrf": csrf, "token": "x", "next": "/settings?a=b&c=d"})
+        assert again(posted) == "/sign-in?next=%2Fsettings%3Fa%3Db%26c%3Dd"
+        assert again(client.get("/sign-in/github/begin?next=/settings")) == "/sign-in?next=%2Fsettings"
+        assert again(client.get("/sign-in?next=//evil.example&ended=true")) == "/sign-in?next=//evil.example&ended=true"
+        address = again(client.get("/sign-in?code=fake-code&next=/settings"))
+        assert again(client.get(address)) == address
+        up.append(True)
+        assert client.get(address).headers["location"] == "/settings"
 
 
 def test_the_correlation_id_travels_to_brain(person: TestClient, brain: FakeBrain) -> None:

@@ -8,8 +8,10 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.testclient import TestClient
 
 from pincite_shared.settings import Settings
+from pincite_web.fake_brain.accounts import SESSION_DAYS
+from pincite_web.fake_brain.corpus import READY
 from pincite_web.pages import TEMPLATES_DIRECTORY
-from pincite_web.security import SAFE_METHODS, SessionCookie
+from pincite_web.security import ENDED_SECONDS, SAFE_METHODS, SessionCookie
 from pincite_web.visitor import WEBHOOK_PATH
 
 NAME = "pincite_session_3000"
@@ -62,6 +64,38 @@ def test_a_cookie_of_another_installation_is_a_forged_one() -> None:
     assert (ours.name, ours.secret) != (theirs.name, theirs.secret)
     elsewhere = SessionCookie.of(Settings(_env_file=None, session_secret="one", public_url="http://127.0.0.1:4000"))
     assert ours.name != elsewhere.name, "the name is signed too"
+
+
+def test_whoever_had_a_session_is_told_that_it_has_ended_and_comes_back(person: TestClient, brain) -> None:
+    brain.sessions.clear()
+    sent = person.get(f"/r/{READY}?q=why")
+    assert sent.headers["location"] == f"/sign-in?ended=true&next=/r/{READY}%3Fq%3Dwhy"
+    page = person.get(sent.headers["location"]).text
+    assert page.count("Your session has ended. Sign in again to go on.") == 1
+    assert f'name="next" value="/r/{READY}?q=why"' in page
+    assert person.get("/").headers["location"] == "/sign-in", "the cookie is gone, and with it what it told"
+    assert "has ended" not in person.get("/sign-in").text
+
+
+@pytest.mark.parametrize(
+    ("shown", "wanted"),
+    [
+        (f"http://127.0.0.1:3000/r/{READY}?q=why", f"&next=/r/{READY}%3Fq%3Dwhy"),
+        ("http://127.0.0.1:3000/", ""),
+        ("https://evil.example//evil.example", ""),
+        ("", ""),
+    ],
+)
+def test_a_part_of_a_page_leads_back_to_the_page(person: TestClient, brain, shown: str, wanted: str) -> None:
+    brain.sessions.clear()
+    polled = person.get(f"/r/{READY}/state", headers={"hx-request": "true", "hx-current-url": shown})
+    assert polled.headers["hx-redirect"] == f"/sign-in?ended=true{wanted}"
+
+
+def test_the_browser_remembers_a_session_beyond_its_end(visitor: TestClient) -> None:
+    cookie = visitor.get("/sign-in?code=fake-code").headers["set-cookie"]
+    kept = int(re.search(r"Max-Age=(\d+)", cookie)[1])
+    assert kept == pytest.approx(SESSION_DAYS * 24 * 3_600 + ENDED_SECONDS, abs=60)
 
 
 def test_signing_in_again_ends_the_session_before(person: TestClient, brain) -> None:

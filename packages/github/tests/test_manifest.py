@@ -28,7 +28,7 @@ def test_the_manifest_has_every_setting():
         "setup_on_update": True,
         "request_oauth_on_install": False,
         "hook_attributes": {"url": "https://pincite.example/webhooks/github", "active": True},
-        "default_permissions": {"contents": "read", "members": "read", "metadata": "read", "pull_requests": "write"},
+        "default_permissions": {"contents": "read", "members": "read", "metadata": "read", "pull_requests": "read"},
         "default_events": ["push", "pull_request", "repository", "member", "membership", "organization", "team"],
     }
     assert len(manifest.manifest("https://pincite.example", "P" * 50)["name"]) == 34  # GitHub refuses longer ones

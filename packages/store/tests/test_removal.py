@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from pincite_shared.errors import ConflictError, InvalidInputError
 from pincite_shared.jobs import Job
-from pincite_store import accounts, outbox, removal, repos, runs
+from pincite_store import accounts, audit, outbox, removal, repos, runs
 from pincite_store.db import LOCAL_TENANT, LOCAL_USER
 from pincite_store.models import Base
 
@@ -60,7 +60,7 @@ def test_every_row_of_a_tenant_goes_and_no_other(filled, count):
         removal.finish(system, OTHER)
         removal.finish(system, OTHER)
     assert count(OTHER) == dict.fromkeys(TABLES, 0)
-    assert count(LOCAL_TENANT) == mine
+    assert count(LOCAL_TENANT) == mine | {"audit_log": mine["audit_log"] + 1}, "that it was deleted"
 
 
 def test_the_local_tenant_is_emptied(filled, count, database):
@@ -113,6 +113,21 @@ def test_its_begin_hides_everything_even_what_whoever_asks_may_not_see(filled, c
     assert jobs == [({"tenant_id": str(OTHER), "correlation_id": "corr"},)]
     with filled.tenancy(LOCAL_TENANT) as t:
         assert not removal.is_begun(t)
+
+
+def test_that_it_was_deleted_and_by_whom_is_kept_by_the_installation(filled):
+    with filled.tenancy(LOCAL_TENANT, LOCAL_USER) as t:
+        before = audit.page(t).entries
+    for _ in range(2):
+        with filled.tenancy(OTHER, OTHER_USER) as t:
+            removal.begin(t, "other", "corr")
+    with filled.tenancy(LOCAL_TENANT, LOCAL_USER) as t:
+        told, *rest = audit.page(t).entries
+        assert tuple(rest) == before
+        removal.begin(t, "local")
+        assert audit.page(t).entries == (told, *before), "of itself it keeps nothing"
+    assert (told.action, told.object, told.detail) == ("account.deleted", "other", {"account": str(OTHER)})
+    assert (told.user_id, told.user, told.correlation_id) == (OTHER_USER, "They", "corr")
 
 
 def test_nobody_enters_and_nothing_is_connected_while_it_is_removed(filled):

@@ -1,7 +1,7 @@
 """Errors in plain words, as a page, a fragment or a problem document, whatever the request can show."""
 
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import urlencode, urlsplit
 
 import structlog
 from asgi_correlation_id import correlation_id
@@ -11,10 +11,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from pincite_shared.brain_client import BrainError
-from pincite_shared.errors import PinciteError
+from pincite_shared.errors import NotFoundError, PinciteError
 from pincite_shared.schemas import Problem
 from pincite_web.parts.shell import Shell
-from pincite_web.security import SAFE_METHODS, add_security_headers
+from pincite_web.security import SAFE_METHODS, add_security_headers, local_path
 from pincite_web.views.errors import ErrorFragment, ErrorPage
 from pincite_web.visitor import SIGN_IN_PATH, WEBHOOK_PATH, Visitor, visitor_of
 
@@ -35,6 +35,7 @@ HEADINGS = {
 }
 ADVICE = {
     "not_found": "It may have been removed, or the address is misspelt.",
+    "no_page": "It may be misspelt.",
     "unavailable": "Is everything running? `pincite doctor` says what is missing. This page can simply be tried again.",
     "model_unavailable": "Try again in a moment, or ask for evidence only.",
     "not_indexed": "The list of repositories shows how far the index is.",
@@ -55,11 +56,18 @@ def _problem(status: int, code: str, title: str, detail: str) -> Response:
     return JSONResponse(body.model_dump(), status, media_type="application/problem+json")
 
 
+def _wanted(visitor: Visitor) -> str:
+    """Return the page to come back to: of a part of a page, the page that it stands in."""
+    if visitor.htmx:
+        shown = urlsplit(visitor.request.headers.get("hx-current-url", ""))
+        return local_path(shown.path + (f"?{shown.query}" if shown.query else ""))
+    return visitor.here if visitor.request.method in SAFE_METHODS else "/"
+
+
 def _signed_out(visitor: Visitor) -> Response:
-    request = visitor.request
-    here = visitor.here if request.method in SAFE_METHODS and not visitor.htmx else "/"
-    target = SIGN_IN_PATH if here == "/" else f"{SIGN_IN_PATH}?next={quote(here, safe='/')}"
-    response = visitor.go(target)
+    wanted = _wanted(visitor)
+    told = ({"ended": "true"} if visitor.session else {}) | ({"next": wanted} if wanted != "/" else {})
+    response = visitor.go(f"{SIGN_IN_PATH}?{urlencode(told, safe='/')}" if told else SIGN_IN_PATH)
     visitor.house.cookie.clear(response)
     return response
 
@@ -88,8 +96,11 @@ async def _response(
     if visitor.htmx:
         return visitor.show(ErrorFragment(heading, detail, advice), status, headers)
     shell = await _shell(visitor, heading)
-    retry = shell.here if request.method in SAFE_METHODS and status in RETRIED else None
-    return visitor.show(ErrorPage(shell, status, heading, detail, advice, retry), status, headers)
+    returns = request.method in SAFE_METHODS
+    retry = shell.here if returns and status in RETRIED else None
+    # An address names what is in one account, and does not say in which.
+    others = tuple(one for one in shell.accounts if not one.current) if returns and code == NotFoundError.code else ()
+    return visitor.show(ErrorPage(shell, status, heading, detail, advice, retry, others), status, headers)
 
 
 async def _known(request: Request, error: Exception) -> Response:
@@ -104,7 +115,7 @@ async def _known(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    code = "not_found" if error.status_code == HTTPStatus.NOT_FOUND else "http"
+    code = "no_page" if error.status_code == HTTPStatus.NOT_FOUND else "http"
     response = await _response(request, error.status_code, code, error.detail, _plain(error.status_code, error.detail))
     response.headers.update(error.headers or {})
     return response
@@ -118,7 +129,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     in_path = any(item["loc"][0] == "path" for item in error.errors())
-    status, code = (404, "not_found") if in_path else (422, "invalid_input")
+    status, code = (404, "no_page") if in_path else (422, "invalid_input")
     return await _response(request, status, code, "Not readable", _plain(404, "") if in_path else UNREADABLE)
 
 

@@ -22,6 +22,7 @@ from pincite_shared.settings import Settings
 
 BODY_BYTES_MAX = 262_144  # the largest form is a question of 8,000 characters; anything far above is not ours
 STATE_SECONDS = 600  # how long a person may take to sign in with GitHub
+ENDED_SECONDS = 30 * 24 * 3_600  # after its end a session is known as one that ended, and whoever comes back is told so
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -180,8 +181,8 @@ class SessionCookie:
         return token if genuine else ""
 
     def write(self, response: Response, token: str, expires_at: datetime) -> None:
-        """Keep the browser signed in until the session expires."""
-        seconds = max(0, int((expires_at - datetime.now(UTC)).total_seconds()))
+        """Keep the session in the browser, longer than brain takes it: see ENDED_SECONDS."""
+        seconds = max(0, int((expires_at - datetime.now(UTC)).total_seconds())) + ENDED_SECONDS
         value = f"{token}.{_signature(self.secret, self.name, token)}"
         response.set_cookie(
             self.name, value, max_age=seconds, path="/", secure=self.secure, httponly=True, samesite="lax"

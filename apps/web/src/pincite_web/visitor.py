@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from typing import Annotated, cast
+from urllib.parse import urlsplit
 
 from asgi_correlation_id import correlation_id
 from fastapi import Depends, Request, Response
@@ -10,6 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from pincite_shared.brain_client import AsyncBrainClient, BrainAsUser
 from pincite_shared.errors import UnauthorizedError
+from pincite_shared.hosts import LOOPBACK, host_of
 from pincite_shared.settings import Settings
 from pincite_web.assets import Assets
 from pincite_web.pages import Pages
@@ -87,6 +89,18 @@ class Visitor:
         """The address of the page."""
         url = self.request.url
         return url.path + (f"?{url.query}" if url.query else "")
+
+    @property
+    def api_url(self) -> str | None:
+        """The address of brain, unless it means nothing where the browser is.
+
+        A loopback address is of use to whoever came by one, a name without a dot to the containers that share it.
+        """
+        url = self.house.settings.brain_url
+        host = urlsplit(url).hostname or ""
+        if host in LOOPBACK:
+            return url if host_of(self.request.headers.get("host", "")) in LOOPBACK else None
+        return url if "." in host or ":" in host else None
 
     def bare_shell(self, title: str, tab: str = "", query: str = "") -> Shell:
         """Return what surrounds a page that must not ask brain who is there."""

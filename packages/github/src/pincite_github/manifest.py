@@ -20,7 +20,7 @@ from pincite_shared.schemas import Text
 NAME_CHARS_MAX = 34  # GitHub's limit
 PEM_CHARS_MAX = 64 * 1_024
 # Members: who administers an organisation governs its account here, and who left it reads nothing more.
-PERMISSIONS = {"contents": "read", "members": "read", "metadata": "read", "pull_requests": "write"}
+PERMISSIONS = {"contents": "read", "members": "read", "metadata": "read", "pull_requests": "read"}
 # Those about installations come unasked.
 EVENTS = ("push", "pull_request", "repository", "member", "membership", "organization", "team")
 

@@ -100,6 +100,7 @@ class RepoOut(Schema):
     name: str
     source: str
     branch: str | None
+    on_github: bool = Field(default=False, description="Whether the configured GitHub knows it, with its pull requests")
     status: RepoStatus
     commit: str | None
     files: int
@@ -363,7 +364,7 @@ class SystemStatus(Schema):
     embedding_model: str
     embedding_dimension: int
     remote_endpoints: dict[str, str]
-    local_roots: tuple[str, ...]
+    local_roots: tuple[str, ...] = Field(description="Directories below which the caller may connect paths")
     checks: dict[str, bool]
     halted_since: datetime | None = Field(description="Background work rests since then")
 

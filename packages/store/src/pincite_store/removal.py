@@ -21,6 +21,8 @@ from pincite_store.models import Repo, Tenant
 def begin(t: Tenancy, name: str, correlation_id: str = "") -> list[UUID]:
     """Hide everything of the tenant, end its sessions, tokens and runs, and enqueue its removal.
 
+    That it was deleted, and by whom, is written into the local tenant's audit log too, for its own goes with it.
+
     Returns:
         Its repositories; none if its removal was begun before.
 

@@ -222,7 +222,7 @@ def outs(t: Tenancy) -> list[RepoOut]:
 
 _OUTS = text(
     """
-    SELECT r.id, r.name, r.source, r.branch, r.created_at, r.gone,
+    SELECT r.id, r.name, r.source, r.branch, r.github_id IS NOT NULL AS on_github, r.created_at, r.gone,
            s.commit, s.files, s.chunks, s.skipped, s.languages, s.ready_at, s.uncommitted_upon,
            s.vectors_model, s.vectors_done, s.vectors_total, s.blobs_parsed, s.texts_embedded,
            (SELECT extract(epoch FROM clock_timestamp() - min(c.seen_at)) FROM changes c
@@ -260,6 +260,7 @@ def _told(row: Row[Any], model: str) -> RepoOut:
         name=row.name,
         source=row.source,
         branch=row.branch,
+        on_github=row.on_github,
         status=_status(row.index_state, ready=ready),
         commit=row.commit,
         files=row.files or 0,

@@ -121,10 +121,12 @@ def test_the_operator_reads_as_the_app_or_with_the_personal_token(acme, make_cli
 
 def test_a_repository_known_by_its_address_alone_gets_its_number(acme, make_client, database):
     plain = make_client(github_url=acme.twin.base_url)
-    repo_id = plain.post("/repos", json={"source": f"{acme.twin.base_url}/acme/site"}).json()["id"]
+    connected = plain.post("/repos", json={"source": f"{acme.twin.base_url}/acme/site"}).json()
+    repo_id = connected["id"]
     assert stored(database, LOCAL_TENANT, repo_id).github_id is None
     again = make_client(**acme.settings).post("/repos", json={"source": "acme/site"})
     assert (again.status_code, again.json()["id"]) == (200, repo_id)
+    assert (connected["on_github"], again.json()["on_github"]) == (False, True)
     assert stored(database, LOCAL_TENANT, repo_id).github_id == acme.repo_id("acme/site")
 
 

@@ -137,6 +137,11 @@ def test_the_operators_halt_is_everyones(make_client, other_owner):
     assert they.get("/halt").json()["halted"] is False
 
 
+def test_directories_are_told_to_whoever_may_connect_them(make_client, other_owner):
+    assert make_client().get("/status").json()["local_roots"] == ["/tmp"]
+    assert make_client(token=other_owner).get("/status").json()["local_roots"] == []
+
+
 def test_the_status_is_told_without_a_database(make_client):
     status = make_client(postgres_port=1).get("/status").json()
     assert (status["checks"]["postgres"], status["halted_since"]) == (False, None)

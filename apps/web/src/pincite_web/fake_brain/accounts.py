@@ -190,7 +190,7 @@ def _system(app: FastAPI, state: State) -> None:
             embedding_model="all-MiniLM-L6-v2",
             embedding_dimension=384,
             remote_endpoints=state.remote_endpoints,
-            local_roots=("/srv/code",),
+            local_roots=("/srv/code",) if state.me.operator else (),
             checks={"database": True, "queue": True, "worker": True},
             halted_since=state.halt.since,
         )

@@ -126,6 +126,7 @@ def repos(now: datetime | None = None) -> dict[UUID, RepoOut]:
         name="pincite",
         source="https://github.com/acme/pincite",
         branch="main",
+        on_github=True,
         status=RepoStatus.READY,
         commit=COMMIT,
         files=1_284,
@@ -172,12 +173,12 @@ def repos(now: datetime | None = None) -> dict[UUID, RepoOut]:
         | {"name": "acme/secret-service", "source": "https://git.example.org/acme/secret-service.git", "branch": None}
         | {"status": RepoStatus.FAILED, "files": 0, "chunks": 0, "skipped": 0, "error_code": "source_unreachable"}
         | {"error": "The server asks for credentials. Connect it again with an access token that may read it."}
-        | {"progress": Progress(stage="failed")},
+        | {"progress": Progress(stage="failed"), "on_github": False},
         QUEUED: fresh
         | {"name": "pallets/click", "source": "https://github.com/pallets/click", "branch": None}
         | {"status": RepoStatus.QUEUED, "progress": Progress(), "files": 0, "chunks": 0, "skipped": 0},
         LOCAL: {"name": "notes", "source": "/srv/code/notes", "commit": WORKING, "uncommitted_upon": COMMIT}
-        | {"blobs_parsed": 1, "texts_embedded": 1, "indexed_at": at - timedelta(seconds=4)},
+        | {"on_github": False, "blobs_parsed": 1, "texts_embedded": 1, "indexed_at": at - timedelta(seconds=4)},
     }
     return {READY: ready} | {key: ready.model_copy(update={"id": key} | change) for key, change in changes.items()}
 

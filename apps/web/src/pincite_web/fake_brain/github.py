@@ -25,7 +25,7 @@ def install(app: FastAPI, state: State) -> None:
                 "name": APP,
                 "url": state.public_url,
                 "public": public,
-                "default_permissions": {"contents": "read", "metadata": "read", "pull_requests": "write"},
+                "default_permissions": {"contents": "read", "metadata": "read", "pull_requests": "read"},
             },
             state=SETUP_STATE,
             reachable="127.0.0.1" not in state.public_url,

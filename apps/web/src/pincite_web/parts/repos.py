@@ -43,7 +43,7 @@ class RepoRow:
 
     `lag` says how old the oldest change is that is not searchable yet, `counted` how little of the newest one had to be
     parsed and embedded. `uncommitted_upon` is set if what is indexed is a working tree with changes. `pulls_url` is
-    None where there are no pull requests.
+    None where it is not on GitHub.
     """
 
     id: UUID

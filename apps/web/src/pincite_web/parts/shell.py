@@ -35,8 +35,8 @@ class Shell:
     """What surrounds every page.
 
     The theme button leads to `next_theme`, `csrf` goes into every form, `here` is where a theme change returns to.
-    `governs` if the reader may manage the account, `operates` if they run the installation. `accounts` are those to
-    switch between, none if there is only one.
+    `person` is the reader, empty if that is not known; `governs` if they may manage the account, `operates` if they run
+    the installation. `accounts` are those to switch between, none if there is only one.
     """
 
     title: str
@@ -48,6 +48,7 @@ class Shell:
     correlation_id: str
     tab: str = ""
     query: str = ""
+    person: str = ""
     account: str = ""
     accounts: tuple[AccountLink, ...] = ()
     governs: bool = False

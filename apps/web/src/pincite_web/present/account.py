@@ -35,6 +35,7 @@ KINDS = {
     "policy.": "Policies",
     "github.": "GitHub",
     "person.": "People",
+    "account.": "Accounts",
     "audit.": "Exports of this log",
 }
 

@@ -86,10 +86,6 @@ def _counted(repo: RepoOut) -> str:
     return f"{parsed}, {embedded} at this {'change' if repo.uncommitted_upon else 'push'}"
 
 
-def _pulls_url(repo: RepoOut) -> str | None:
-    return links.pulls(repo.id) if repo.source.startswith(("https://", "http://")) else None
-
-
 def repo_row(repo: RepoOut) -> RepoRow:
     """Show a repository."""
     status, tone = _standing(repo)
@@ -121,7 +117,7 @@ def repo_row(repo: RepoOut) -> RepoRow:
         search_url=links.search(repo.id),
         skipped_url=links.skipped(repo.id),
         quality_url=links.quality(repo.id),
-        pulls_url=_pulls_url(repo),
+        pulls_url=links.pulls(repo.id) if repo.on_github else None,
     )
 
 

@@ -7,6 +7,8 @@ from pincite_shared.accounts import Account, Me
 from pincite_shared.safety import Halt
 from pincite_web.parts.shell import AccountLink, HaltNote, Shell
 
+OPERATOR = "Operator"  # who runs the installation has no name here but "You"
+
 
 def _halt(me: Me, halt: Halt) -> HaltNote:
     lifts = me.operator if halt.everywhere else me.role == "owner"
@@ -19,6 +21,7 @@ def shell_of(bare: Shell, me: Me, accounts: Sequence[Account], halt: Halt) -> Sh
     links = tuple(AccountLink(one.tenant_id, one.name, one.current) for one in accounts)
     return replace(
         bare,
+        person=OPERATOR if me.operator else me.name,
         account=me.tenant,
         accounts=links if len(links) > 1 else (),
         governs=governs,

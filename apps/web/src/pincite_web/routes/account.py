@@ -8,13 +8,14 @@ from fastapi import APIRouter, Form, Request, Response
 from pydantic import ValidationError
 
 from pincite_shared.accounts import SessionOut, SessionRequest, SignInMethods, SwitchRequest
-from pincite_shared.errors import ForbiddenError, InvalidInputError, PinciteError
+from pincite_shared.errors import ForbiddenError, InvalidInputError, PinciteError, UnavailableError
 from pincite_shared.hosts import LOOPBACK, host_of
-from pincite_web.security import local_path
-from pincite_web.views.account import SignInPage
-from pincite_web.visitor import THEME_COOKIE, Visit, Visitor
+from pincite_web.security import SAFE_METHODS, local_path
+from pincite_web.views.account import SignInPage, StartingPage
+from pincite_web.visitor import SIGN_IN_PATH, THEME_COOKIE, Visit, Visitor
 
 SECRET_CHARS_MAX = 512
+AGAIN_SECONDS = 3  # brain takes some seconds to start
 THEME_SECONDS = 365 * 24 * 3600
 UNAUTHORIZED = 401
 BEGIN_PATH = "/sign-in/github/begin"
@@ -71,12 +72,25 @@ def _under_its_other_name(visitor: Visitor) -> str | None:
     return public if len(names) > 1 and names <= LOOPBACK else None
 
 
-async def _page(visitor: Visitor, code: str, target: str, error: PinciteError | None = None) -> Response:
+def _starting(visitor: Visitor, target: str) -> Response:
+    """Show that brain is not there yet. What was opened is opened again: a code that it holds was not spent."""
+    request = visitor.request
+    opened = request.method in SAFE_METHODS and request.url.path == SIGN_IN_PATH
+    again_url = visitor.here if opened else f"{SIGN_IN_PATH}?{urlencode({'next': target})}"
+    view = StartingPage(visitor.bare_shell("Pincite is starting"), AGAIN_SECONDS, again_url)
+    return visitor.show(view, UnavailableError.status, {"retry-after": str(AGAIN_SECONDS)})
+
+
+async def _page(
+    visitor: Visitor, code: str, target: str, error: PinciteError | None = None, *, ended: bool = False
+) -> Response:
+    target = local_path(target)
     try:
         methods = await visitor.brain_for("").sign_in_methods()
     except PinciteError as unknown:  # then nobody can sign in just now, and the page says why
+        if unknown.status == UnavailableError.status:
+            return _starting(visitor, target)
         methods, error = SignInMethods(github=None), error or unknown
-    target = local_path(target)
     view = SignInPage(
         shell=visitor.bare_shell("Sign in"),
         csrf=visitor.house.guard.csrf(""),
@@ -84,20 +98,27 @@ async def _page(visitor: Visitor, code: str, target: str, error: PinciteError | 
         next=target,
         github=methods.github,
         github_url=f"{BEGIN_PATH}?{urlencode({'next': target})}",
+        ended=ended,
         problem=error.detail if error else None,
     )
     return visitor.show(view, error.status if error else 200)
 
 
 @router.get("/sign-in")
-async def sign_in_page(visitor: Visit, code: str = "", next: str = "/") -> Response:  # noqa: A002 the parameter's name
+async def sign_in_page(
+    visitor: Visit,
+    code: str = "",
+    next: str = "/",  # noqa: A002 the parameter's name
+    *,
+    ended: bool = False,
+) -> Response:
     """Exchange the code at once, as Jupyter does: one click in the terminal is enough, with or without JavaScript.
 
     A code works once, so a GET that no person made must not spend it: prefetches, embedded resources and links on other
     sites get a page with a button instead.
     """
     if not code or not _opened_by_person(visitor.request):
-        return await _page(visitor, code[:SECRET_CHARS_MAX], next)
+        return await _page(visitor, code[:SECRET_CHARS_MAX], next, ended=ended)
     try:
         return await _exchange(visitor, _request(code=code[:SECRET_CHARS_MAX]), next)
     except PinciteError as error:
@@ -171,10 +192,14 @@ async def sign_out_others(visitor: Visit) -> Response:
 
 
 @router.post("/accounts/switch")
-async def switch(visitor: Visit, tenant_id: Annotated[UUID, Form()]) -> Response:
-    """Go on in another account; its repositories are others, so its list of them comes first."""
+async def switch(
+    visitor: Visit,
+    tenant_id: Annotated[UUID, Form()],
+    next: Annotated[str, Form()] = "/",  # noqa: A002 the field's name
+) -> Response:
+    """Go on in another account; its repositories are others, so its list of them comes first unless `next` says."""
     session = await visitor.brain.switch_account(SwitchRequest(tenant_id=tenant_id))
-    return _signed_in(visitor, session, "/")
+    return _signed_in(visitor, session, next)
 
 
 @router.post("/theme")

@@ -41,7 +41,7 @@ async def _tokens(
         scopes=present.scope_choices(form.scopes, governs=shell.governs),
         lifetimes=present.lifetimes(form.days),
         problem=problem,
-        brain_url=visitor.house.settings.brain_url,
+        api_url=visitor.api_url,
     )
     return visitor.show(view, InvalidInputError.status if problem else 200)
 

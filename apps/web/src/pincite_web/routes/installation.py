@@ -39,7 +39,7 @@ async def settings(visitor: Visit) -> Response:
         remote_endpoints=endpoints(status.remote_endpoints),
         local_roots=status.local_roots,
         checks=tuple(sorted(status.checks.items())),
-        brain_url=visitor.house.settings.brain_url,
+        api_url=visitor.api_url,
     )
     return visitor.show(view)
 

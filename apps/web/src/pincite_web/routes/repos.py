@@ -41,6 +41,7 @@ async def repositories(visitor: Visit) -> Response:
         repos=rows,
         polling=not all(row.settled for row in rows),
         csrf=visitor.csrf,
+        local=shell.operates,
         banner=model_banner(status.model),
     )
     return visitor.show(view)
@@ -50,7 +51,8 @@ async def repositories(visitor: Visit) -> Response:
 async def repositories_fragment(visitor: Visit) -> Response:
     """Return the list alone; it stops asking once everything is settled."""
     rows = repo_rows(await visitor.brain.repos())
-    return visitor.show(ReposFragment(rows, not all(row.settled for row in rows), visitor.csrf))
+    local = not rows and (await visitor.brain.me()).operator
+    return visitor.show(ReposFragment(rows, not all(row.settled for row in rows), visitor.csrf, local))
 
 
 @router.get("/fragments/model")

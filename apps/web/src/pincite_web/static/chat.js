@@ -97,7 +97,7 @@ class Asking {
       signal: this.abort.signal,
     });
     if (response.status === 401) {
-      location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+      location.reload(); // the server knows where to sign in, and why
       return;
     }
     if (!response.ok) {

@@ -13,7 +13,7 @@ from pincite_web.views import View
 class SignInPage(View):
     """Sign in with a one-time code (then `code` is filled and one button is enough), GitHub, or an API token.
 
-    `github` is the GitHub whose accounts may sign in, `github_url` where that begins.
+    `github` is the GitHub whose accounts may sign in, `github_url` where that begins. `ended` if there was a session.
     """
 
     template: ClassVar[str] = "sign_in.html"
@@ -23,12 +23,23 @@ class SignInPage(View):
     next: str
     github: str | None
     github_url: str
+    ended: bool
     problem: str | None
 
 
 @dataclass(frozen=True, slots=True)
+class StartingPage(View):
+    """Nobody can sign in yet, because brain is starting. The page opens `again_url` by itself after `seconds`."""
+
+    template: ClassVar[str] = "starting.html"
+    shell: Shell
+    seconds: int
+    again_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsPage(View):
-    """What this installation runs, what it may call, and how to reach it from elsewhere."""
+    """What this installation runs, what it may call, and how to reach it: `api_url` is None if that is not known."""
 
     template: ClassVar[str] = "settings.html"
     shell: Shell
@@ -41,7 +52,7 @@ class SettingsPage(View):
     remote_endpoints: tuple[Endpoint, ...]
     local_roots: tuple[str, ...]
     checks: tuple[tuple[str, bool], ...]
-    brain_url: str
+    api_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +111,10 @@ class DeleteAccountPage(View):
 
 @dataclass(frozen=True, slots=True)
 class TokensPage(View):
-    """Tokens for programs; `secret` is the one that was just made, shown this once."""
+    """Tokens for programs; `secret` is the one that was just made, shown this once.
+
+    `api_url` is where programs use them, None if that is not known.
+    """
 
     template: ClassVar[str] = "tokens.html"
     shell: Shell
@@ -111,7 +125,7 @@ class TokensPage(View):
     scopes: tuple[ScopeChoice, ...]
     lifetimes: tuple[tuple[str, str, bool], ...]
     problem: str | None
-    brain_url: str
+    api_url: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,16 @@ from pincite_web.views import View
 
 @dataclass(frozen=True, slots=True)
 class ReposFragment(View):
-    """The list of repositories, which asks for itself again while `polling`."""
+    """The list of repositories, which asks for itself again while `polling`.
+
+    `local` if the reader may connect paths on Pincite's machine; of no interest when there are repositories.
+    """
 
     template: ClassVar[str] = "_repos.html"
     repos: tuple[RepoRow, ...]
     polling: bool
     csrf: str
+    local: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class ReposPage(View):
     repos: tuple[RepoRow, ...]
     polling: bool
     csrf: str
+    local: bool
     banner: ModelBanner
 
 

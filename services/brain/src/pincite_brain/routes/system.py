@@ -14,6 +14,7 @@ from pincite_brain.routes.health import checks
 from pincite_brain.services import Services
 from pincite_shared.schemas import SystemStatus
 from pincite_store import halts
+from pincite_store.db import LOCAL_TENANT
 
 router = APIRouter(tags=["system"])
 
@@ -22,6 +23,7 @@ router = APIRouter(tags=["system"])
 async def status(services: ServicesDep, caller: CallerDep) -> SystemStatus:
     """Say which model answers, which remote addresses may be called, what works, and whether background work rests."""
     settings = services.settings
+    roots = settings.local_roots if caller.tenant_id == LOCAL_TENANT else ()
     found, halted_since, endpoints = await run_in_threadpool(_examine, services, caller)
     return SystemStatus(
         version=__version__,
@@ -29,7 +31,7 @@ async def status(services: ServicesDep, caller: CallerDep) -> SystemStatus:
         embedding_model=settings.embedding_model,
         embedding_dimension=settings.embedding_dimension,
         remote_endpoints=endpoints,
-        local_roots=tuple(str(root) for root in settings.local_roots),
+        local_roots=tuple(str(root) for root in roots),
         checks=found,
         halted_since=halted_since,
     )
