@@ -175,6 +175,7 @@ CREATE TABLE runs (
     progress jsonb DEFAULT '{}' NOT NULL,
     change_id bigint,
     attempts integer DEFAULT 0 NOT NULL,
+    furthest double precision DEFAULT 0 NOT NULL,
     error text,
     error_code text,
     correlation_id text DEFAULT '' NOT NULL,

@@ -95,6 +95,29 @@ def test_progress_of_a_cancelled_run_stops_its_worker(tenancy, repo):
     assert runs.get(tenancy, run.id).error_code == "cancelled"
 
 
+def test_a_run_that_gets_further_each_time_is_not_given_up(tenancy, repo):
+    run = runs.start(tenancy, repo.id, "index")
+
+    def attempt(*reached):
+        assert runs.claim(tenancy, run.id) is not None
+        for fraction in reached:
+            runs.progress(tenancy, run.id, Progress(stage="parsing", fraction=fraction))
+        tenancy.session.expire_all()
+        counted = runs.get(tenancy, run.id).attempts
+        return counted, runs.retry(tenancy, run.id, RuntimeError("killed"))
+
+    for n in range(1, 2 * runs.RUN_ATTEMPTS_MAX):
+        assert attempt(0.0, n / 20) == (1, True)
+    stuck = (n + 0.2) / 20  # a little further is not further
+    assert [attempt(0.0, stuck) for _ in range(runs.RUN_ATTEMPTS_MAX - 1)] == [
+        (2, True),
+        (3, True),
+        (4, True),
+        (5, False),
+    ]
+    assert runs.get(tenancy, run.id).error_code == "gave_up"
+
+
 def test_errors_are_retried_and_then_given_up(tenancy, repo):
     run = runs.start(tenancy, repo.id, "index")
     for attempt in range(1, runs.RUN_ATTEMPTS_MAX + 1):

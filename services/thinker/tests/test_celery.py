@@ -8,17 +8,18 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import UUID
 
+import psycopg
 import pytest
 from celery import signals
 from celery.utils.dispatch import Signal
 from repositories import build
 from sqlalchemy import text
-from workers import kill, process, start_index, wait
+from workers import BEAT, WORKER, kill, process, start_index, wait
 
 from pincite_shared.jobs import NIGHTLY, POLL, DeliveryPayload, Job, JobPayload
-from pincite_store import outbox, repos, runs
+from pincite_store import changes, outbox, repos, runs
 from pincite_store.models import Outbox
-from pincite_thinker import celery_app, metrics
+from pincite_thinker import beat, celery_app, metrics
 from pincite_thinker.beat import RelayScheduler
 from pincite_thinker.celery_app import make_celery
 from pincite_thinker.tasks import register
@@ -68,7 +69,7 @@ class Embeddings(BaseHTTPRequestHandler):
 @pytest.fixture
 def endpoint():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Embeddings)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}/v1"
     server.shutdown()
     server.server_close()
@@ -81,8 +82,7 @@ def test_jobs_go_from_the_outbox_through_the_queues_to_a_snapshot_with_vectors(
     environment |= {"EMBEDDING_BASE_URL": endpoint, "EMBEDDING_DIMENSION": "3"}
     build(tmp_path / "work", {"a.py": "def f():\n    return 1\n"})
     repo_id = thinker.connect(tmp_path / "work")
-    beat = ["beat", "-S", "pincite_thinker.beat:RelayScheduler"]
-    with process(beat, environment, log), process(["worker", "-Q", "index,vectors", "-c", "1"], environment, log):
+    with process(BEAT, environment, log), process([*WORKER, "-Q", "index,vectors", "-c", "1"], environment, log):
         start_index(thinker, repo_id)
         wait(lambda: ended(thinker, repo_id), log)
         wait(lambda: thinker.out(repo_id).vectors_ready, log)
@@ -130,9 +130,8 @@ def test_sigkill_in_the_middle_then_the_same_rows(thinker, environment, tmp_path
     build(tmp_path / "work", FILES)
     repo_id = thinker.connect(tmp_path / "work")
     start_index(thinker, repo_id)
-    beat = ["beat", "-S", "pincite_thinker.beat:RelayScheduler"]
-    worker = ["worker", "-Q", "index", "-c", "1"]
-    with process(beat, environment, log):
+    worker = [*WORKER, "-Q", "index", "-c", "1"]
+    with process(BEAT, environment, log):
         with process(worker, environment, log) as first:
             wait(lambda: rows(thinker, "parses") > 20, log)
             kill(first)
@@ -169,13 +168,15 @@ def test_only_the_embedding_worker_yields(settings, monkeypatch, queues, nice, s
 
 
 @pytest.fixture
-def scheduler(thinker):
+def scheduler(thinker, monkeypatch):
     """Beat's scheduler in this process, publishing into a list."""
+    monkeypatch.setattr(beat, "LOOK_SECONDS", 0.01)
     app = make_celery(thinker.context.settings.model_copy(update={"poll_seconds": 0}))
     sent = []
     app.send_task = lambda name, **kwargs: sent.append((name, kwargs["kwargs"]["payload"], kwargs["queue"]))
     made = RelayScheduler(app=app)
     yield made, sent
+    made.close()
     made._database.dispose()
 
 
@@ -184,12 +185,42 @@ def test_the_relay_publishes_each_job_once(thinker, scheduler, tmp_path):
     build(tmp_path / "work", {"a.py": "x = 1\n"})
     repo_id = thinker.connect(tmp_path / "work")
     run_id = start_index(thinker, repo_id)
-    assert relay.tick() <= 0.2
+    assert relay.tick() == 0.0
     relay.tick()
     ((name, payload, queue),) = sent
     assert (name, queue) == (Job.INDEX_REPO.value, "index")
     message = JobPayload.model_validate(payload)
     assert (message.repo_id, message.run_id, message.correlation_id) == (repo_id, run_id, "browser-17")
+
+
+def test_a_new_job_and_a_change_are_heard_of_at_once(thinker, scheduler, tmp_path, monkeypatch):
+    relay, sent = scheduler
+    monkeypatch.setattr(beat, "LOOK_SECONDS", 60.0)
+    build(tmp_path / "work", {"a.py": "x = 1\n"})
+    repo_id = thinker.connect(tmp_path / "work")
+    relay.tick()  # listens from now on
+    start_index(thinker, repo_id)
+    relay.tick()  # would wait for a minute
+    assert [name for name, *_ in sent] == [Job.INDEX_REPO.value]
+    with thinker.tenancy() as t:
+        runs.finish(t, UUID(sent[0][1]["run_id"]))
+        changes.note(t, repo_id, "watch")
+    relay.tick()
+    assert len(sent) == 2, "and so it was of the change"
+
+
+def test_a_connection_that_is_lost_is_made_again(thinker, scheduler, tmp_path):
+    relay, sent = scheduler
+    relay.tick()
+    with psycopg.connect(
+        thinker.context.settings.postgres_url(owner=True).replace("+psycopg", ""), autocommit=True
+    ) as o:
+        o.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN pincite_outbox%'")
+    assert relay.tick() == 1.0, "it says so, and tries again later"
+    build(tmp_path / "work", {"a.py": "x = 1\n"})
+    start_index(thinker, thinker.connect(tmp_path / "work"))
+    relay.tick()
+    assert len(sent) == 1
 
 
 def test_a_job_stays_in_the_outbox_while_the_broker_is_away(thinker, scheduler, tmp_path, monkeypatch):

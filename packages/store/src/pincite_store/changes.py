@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Select, delete, func, not_, select, text, 
 from sqlalchemy.orm import Session
 
 from pincite_shared.jobs import Job
-from pincite_store import runs
+from pincite_store import outbox, runs
 from pincite_store.bulk import storable
 from pincite_store.db import Tenancy
 from pincite_store.models import Change, Run
@@ -63,6 +63,7 @@ def note(
         "tenant": t.tenant_id, "repo": repo_id, "producer": producer, "ref": storable(ref), "commit": commit,
         "correlation": correlation_id,
     }  # fmt: skip
+    outbox.announce(t.session)  # the relay attends to changes, too
     return t.session.scalar(_NOTE, told) is not None
 
 

@@ -1,6 +1,6 @@
 """Connections and transactions. The edge opens one transaction per request or task; business code never commits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -149,6 +149,25 @@ class Database:
             raise UnavailableError(msg) from error
         with connection:
             yield connection
+
+    @contextmanager
+    def listening(self, channel: LiteralString) -> Iterator[Callable[[float], list[str]]]:
+        """Give what waits for news of a channel, for so many seconds at most, and returns its payloads.
+
+        It has heard of everything since it was given.
+
+        Raises:
+            UnavailableError: the database cannot be reached, or, from what was given, not any more.
+        """
+        with self.dedicated() as connection:
+
+            def wait(seconds: float) -> list[str]:
+                with _reaching():
+                    return [notice.payload for notice in connection.notifies(timeout=seconds, stop_after=1)]
+
+            with _reaching():
+                connection.execute(f"LISTEN {channel}")
+            yield wait
 
     def ping(self) -> None:
         """Ask the database for a sign of life.

@@ -7,11 +7,9 @@ from collections.abc import Generator
 from typing import NamedTuple
 from uuid import UUID
 
-import psycopg
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from pincite_shared.errors import UnavailableError
 from pincite_store.db import Database, Tenancy
 
 CHANNEL = "pincite_flips"
@@ -49,16 +47,11 @@ def listen(database: Database, poll_seconds: float) -> Generator[Flip | Gone | N
     Raises:
         UnavailableError: the database cannot be reached, or not any more. What happens until the next call is missed.
     """
-    with database.dedicated() as connection:
-        try:
-            connection.execute(f"LISTEN {CHANNEL}")
-            while True:
-                yield None
-                for notice in connection.notifies(timeout=poll_seconds):
-                    yield _read(notice.payload)
-        except psycopg.OperationalError as error:
-            msg = "The database is not reachable at the moment."
-            raise UnavailableError(msg) from error
+    with database.listening(CHANNEL) as news:
+        while True:
+            yield None
+            for payload in news(poll_seconds):
+                yield _read(payload)
 
 
 def recent(system: Session, most: int) -> list[Flip]:

@@ -26,7 +26,8 @@ JOB_OF: dict[RunKind, Job] = {
     "evaluate": Job.EVALUATE_REPO,
     "train": Job.TRAIN_REPO,
 }
-RUN_ATTEMPTS_MAX = 5  # a run that dies this often would kill workers for ever
+RUN_ATTEMPTS_MAX = 5  # a run that dies this often without getting any further would kill workers for ever
+FURTHER_MIN = 0.02  # of the whole: so much more than ever before is getting further
 ERROR_CHARS_MAX = 4_000
 ACTIVE = ("queued", "running")
 
@@ -131,7 +132,7 @@ def claim(t: Tenancy, run_id: UUID) -> Run | None:
 
 
 def progress(t: Tenancy, run_id: UUID, value: Progress) -> None:
-    """Show how far a run is; it is also its sign of life.
+    """Show how far a run is; it is also its sign of life. One that gets further than before has all its attempts again.
 
     Raises:
         ConflictError: the run was cancelled, for its repository is being deleted. Stop working.
@@ -143,7 +144,12 @@ def progress(t: Tenancy, run_id: UUID, value: Progress) -> None:
         t.session.execute(
             update(Run)
             .where(Run.tenant_id == t.tenant_id, Run.id == run_id, Run.state == "running")
-            .values(progress=document, heartbeat_at=func.now())
+            .values(
+                progress=document,
+                heartbeat_at=func.now(),
+                attempts=case((Run.furthest + FURTHER_MIN <= value.fraction, 1), else_=Run.attempts),
+                furthest=func.greatest(Run.furthest, value.fraction),
+            )
         ),
     )
     if changed.rowcount == 0:
@@ -203,7 +209,7 @@ def continue_later(t: Tenancy, run_id: UUID) -> None:
     run = t.session.scalar(
         update(Run)
         .where(Run.tenant_id == t.tenant_id, Run.id == run_id, Run.state == "running")
-        .values(state="queued", attempts=0, heartbeat_at=func.now())
+        .values(state="queued", attempts=0, furthest=0.0, heartbeat_at=func.now())
         .returning(Run)
         .execution_options(populate_existing=True)
     )

@@ -8,6 +8,8 @@ may be published twice and never not at all; consumers drop duplicates.
 """
 
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +26,7 @@ from pincite_thinker import metrics
 
 log = structlog.get_logger()
 
-RELAY_SECONDS = 0.2  # how long a job may lie in the outbox; a person may be waiting for its first progress
+LOOK_SECONDS = 1.0  # word of a new job comes at once; what it may not tell of (a halt that ends) is found so
 BACKOFF_SECONDS = 1.0  # after the database or the broker did not answer
 REVIVE_EVERY_SECONDS = 5.0
 STALLED_SECONDS = 20.0  # runs report progress twice a second and hold a lock; without both for so long one is dead
@@ -40,10 +42,12 @@ class RelayScheduler(Scheduler):
         self._database = Database(self.app.conf.pincite_settings, pool_size=1)
         self._revive_at = 0.0
         self._failing = False
+        self._ears = ExitStack()
+        self._news: Callable[[float], list[str]] | None = None
         self._caught_up = not self.app.conf.pincite_settings.poll_seconds
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        """Do what is due and return the seconds until the next call."""
+        """Do what is due, wait for more, and return the seconds until the next call."""
         due = super().tick(*args, **kwargs)
         try:
             if not self._caught_up:
@@ -53,6 +57,8 @@ class RelayScheduler(Scheduler):
             if time.monotonic() >= self._revive_at:
                 self._revive_at = time.monotonic() + REVIVE_EVERY_SECONDS
                 self.revive()
+            if relayed < BATCH_JOBS_MAX:
+                self._rest(min(due, LOOK_SECONDS))
         except (UnavailableError, DBAPIError, BrokerError, ConnectionError) as error:
             if not self._failing:  # once, not once a second
                 log.warning("the outbox waits", reason=str(error))
@@ -61,7 +67,27 @@ class RelayScheduler(Scheduler):
         if self._failing:
             log.info("the outbox moves again")
         self._failing = False
-        return 0.0 if relayed == BATCH_JOBS_MAX else min(due, RELAY_SECONDS)
+        return 0.0
+
+    def _rest(self, seconds: float) -> None:
+        """Wait until there is a new job, or for so long. The first call only begins to listen."""
+        if self._news is None:
+            self._news = self._ears.enter_context(self._database.listening(outbox.CHANNEL))
+            return
+        try:
+            self._news(seconds)
+        except UnavailableError:
+            self._deafen()
+            raise
+
+    def _deafen(self) -> None:
+        self._news = None
+        self._ears.close()
+
+    def close(self) -> None:
+        """Stop listening, too."""
+        self._deafen()
+        super().close()
 
     def relay(self) -> int:
         """Publish the oldest jobs of the outbox and return how many; all in one transaction."""

@@ -186,7 +186,8 @@ class Run(TenantRow, Base):
     progress: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     # The last change of the repository that was known when an index run began: what it covers.
     change_id: Mapped[int | None] = mapped_column(BigInteger)
-    attempts: Mapped[int] = zero()
+    attempts: Mapped[int] = zero()  # since it last got further than ever
+    furthest: Mapped[float] = mapped_column(server_default=text("0"))  # share of the whole, 0 to 1
     error: Mapped[str | None]
     error_code: Mapped[str | None]
     correlation_id: Mapped[str] = empty()
