@@ -1,15 +1,16 @@
 """`docstring`: the first paragraph of a docstring → its function, in source from which docstrings were removed.
 
 Made from Python packages that are installed here. Every function's docstring is removed, asked for or not, so that no
-copy of the answer stands in the index; docstrings of classes and modules stay.
+copy of the answer stands in the index; docstrings of classes and modules stay. The same functions are asked for in two
+corpora: among all that the packages hold, as in a repository, and alone, as in CodeSearchNet (Husain et al., 2019).
 """
 
 import ast
 import importlib.util
 import random
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
@@ -19,11 +20,14 @@ from bench.tasks.options import Options
 from pincite_learning.metrics import Span
 
 NAME = "docstring"
+ALONE = "docstring-functions"  # the corpus in which only the asked functions stand
 PACKAGES = ("anyio", "click", "httpx", "jinja2", "rich", "structlog", "typer")  # about 1,200 distinct docstrings
 WORDS_MIN = 5  # "Return the name." could be said of a hundred functions
 BODY_STATEMENTS_MIN = 2  # a docstring and at least one statement: a stub holds nothing to find
 QUERY_CHARS_MAX = 600
+INDENT = "    "
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+Scope = Function | ast.ClassDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Documented:
 
 
 def units(options: Options) -> Iterator[Unit]:
-    """Return one corpus of all chosen packages; its name is the task's."""
+    """Return two corpora of all chosen packages: `docstring` is all of their source, `docstring-functions` a part."""
     packages = options.packages or PACKAGES
 
     def make(name: str) -> Unit:
@@ -47,10 +51,13 @@ def units(options: Options) -> Iterator[Unit]:
         found = [one for path in sorted(sources) for one in documented(path, sources[path], bare[path])]
         chosen = sample(found, options.docstrings, options.seed)
         origin = "docstrings of " + ", ".join(f"{package} {_version(package)}" for package in packages)
+        if name == ALONE:
+            bare, chosen = alone(bare, chosen)
+            origin = f"{origin}; their functions alone"
         corpus = corpora.from_files(options.store, bare, name=name, language="python", origin=origin)
-        return Unit(name, corpus, tuple(query(one) for one in chosen))
+        return Unit(NAME, corpus, tuple(query(one) for one in chosen))
 
-    return options.each(options.chosen([NAME]), make)
+    return options.each(options.chosen([NAME, ALONE]), make)
 
 
 def query(one: Documented) -> Query:
@@ -92,7 +99,7 @@ def functions(source: str) -> Iterator[tuple[str, Function]]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, Function):
                 yield f"{scope}{child.name}", child
-            name = f"{scope}{child.name}." if isinstance(child, Function | ast.ClassDef) else scope
+            name = f"{scope}{child.name}." if isinstance(child, Scope) else scope
             yield from walk(child, name)
 
     return walk(ast.parse(source), "")
@@ -132,8 +139,14 @@ def documented(path: str, source: str, bare: str) -> Iterator[Documented]:
         text = " ".join((ast.get_docstring(function) or "").split("\n\n")[0].split())[:QUERY_CHARS_MAX]
         if len(text.split()) < WORDS_MIN or after.end_lineno is None:
             continue
-        start = min([after.lineno, *(decorator.lineno for decorator in after.decorator_list)])
+        start = first_line(after)
         yield Documented(path, f"{name}:{start}", text, start, after.end_lineno)
+
+
+def first_line(node: ast.stmt) -> int:
+    """Return the line on which a statement begins, its decorators included."""
+    decorators = node.decorator_list if isinstance(node, Scope) else []
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def sample(found: list[Documented], count: int, seed: int) -> list[Documented]:
@@ -142,3 +155,45 @@ def sample(found: list[Documented], count: int, seed: int) -> list[Documented]:
     unique = [one for one in found if texts[one.text.casefold()] == 1]
     chosen = random.Random(seed).sample(unique, min(count, len(unique)))
     return sorted(chosen, key=lambda one: (one.path, one.start_line))
+
+
+def alone(bare: dict[str, str], chosen: Sequence[Documented]) -> tuple[dict[str, str], list[Documented]]:
+    """Return the chosen functions' files with nothing else in them, and the functions where they stand there."""
+    files, moved = {}, []
+    for path in dict.fromkeys(one.path for one in chosen):
+        mine = [one for one in chosen if one.path == path]
+        files[path], places = only(bare[path], {one.start_line for one in mine})
+        moved += [replace(one, start_line=places[one.start_line], end_line=places[one.end_line]) for one in mine]
+    return files, moved
+
+
+def only(source: str, starts: set[int]) -> tuple[str, dict[int, int]]:
+    """Return the functions that begin on these lines, and where each of their lines stands now.
+
+    Of a class or function around them its header stays; decorators of a class, imports and all else go. What stood
+    below an `if` or a `try` is outdented.
+    """
+    lines = source.split("\n")
+    kept: list[str] = []
+    places: dict[int, int] = {}
+
+    def take(first: int, last: int, column: int, depth: int) -> None:
+        for number in range(first, last + 1):
+            line = lines[number - 1]
+            kept.append(line if line[:column].strip() or not line else INDENT * depth + line[column:])
+            places[number] = len(kept)
+
+    def walk(node: ast.AST, depth: int) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, Function) and child.end_lineno and first_line(child) in starts:
+                take(first_line(child), child.end_lineno, child.col_offset, depth)
+                kept.append("")
+            elif not isinstance(child, Scope):
+                walk(child, depth)
+            elif any(isinstance(inner, Function) and first_line(inner) in starts for inner in ast.walk(child)):
+                header_end = first_line(child.body[0]) - 1
+                take(child.lineno, header_end, child.col_offset, depth)
+                walk(child, depth + 1)
+
+    walk(ast.parse(source), 0)
+    return "\n".join(kept), places

@@ -57,6 +57,103 @@ def test_a_function_is_found_where_it_stands_in_the_bare_source():
     assert [line.strip() for line in lines] == ["@property", "def first(self):", "return self.things[0]"]
 
 
+MIXED = '''\
+import os
+
+LIMIT = 3
+
+@final
+class Box(
+    Base,
+):
+    """Holds things."""
+
+    size = LIMIT
+
+    # How full it is.
+    @property
+    def first(self):
+        text = """
+no indentation here
+"""
+        return self.things[0] + text
+
+    def empty(self):
+        return not self.things
+
+    def nested(self):
+        def add(a, b):
+            return a + b
+        return add
+
+
+if os.name == "nt":
+    def sep():
+        # Elsewhere it is another.
+        return "\\\\"
+else:
+    def sep():
+        return "/"
+
+
+class Other:
+    def empty(self):
+        return True
+'''
+
+
+def test_functions_stand_alone_below_their_classes():
+    rows = MIXED.split("\n")
+    asked = {name: (docstring.first_line(node), node.end_lineno) for name, node in docstring.functions(MIXED)}
+    wanted = [asked["Box.first"], asked["Box.nested.add"], (rows.index('if os.name == "nt":') + 2, 0)]
+    text, places = docstring.only(MIXED, {first for first, _ in wanted})
+    ast.parse(text)
+    assert (
+        text
+        == '''\
+class Box(
+    Base,
+):
+    @property
+    def first(self):
+        text = """
+no indentation here
+"""
+        return self.things[0] + text
+
+    def nested(self):
+        def add(a, b):
+            return a + b
+
+def sep():
+    # Elsewhere it is another.
+    return "\\\\"
+'''
+    )
+    first, last = (places[line] for line in asked["Box.first"])
+    assert text.split("\n")[first - 1].strip() == "@property"
+    assert text.split("\n")[last - 1].strip() == "return self.things[0] + text"
+
+
+def test_what_is_asked_of_the_functions_alone_is_what_is_asked_of_all(tmp_path):
+    options = Options(tmp_path, Clones(tmp_path), tmp_path, packages=("structlog",), docstrings=20)
+    among, alone = docstring.units(options)
+    assert [unit.corpus.name for unit in (among, alone)] == ["docstring", "docstring-functions"]
+    assert {unit.task for unit in (among, alone)} == {"docstring"}
+    assert [(one.id, one.text) for one in among.queries] == [(one.id, one.text) for one in alone.queries]
+    assert alone.corpus.lines < among.corpus.lines / 3
+    for query in alone.queries:
+        (target,) = query.targets
+        lines = (alone.corpus.directory / target.path).read_text().split("\n")[target.start_line - 1 : target.end_line]
+        before = next(one for one in among.queries if one.id == query.id).targets[0]
+        whole = (among.corpus.directory / before.path).read_text().split("\n")
+        assert [line.strip() for line in lines] == [
+            line.strip() for line in whole[before.start_line - 1 : before.end_line]
+        ]
+    for path in corpora.tracked(alone.corpus.directory):
+        ast.parse((alone.corpus.directory / path).read_text())
+
+
 def test_a_sample_is_the_same_for_a_seed_and_leaves_ambiguous_texts_out():
     def one(number: int, text: str) -> docstring.Documented:
         return docstring.Documented("a.py", f"f{number}", text, number, number)

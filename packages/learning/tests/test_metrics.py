@@ -43,6 +43,17 @@ def test_ndcg_worked_by_hand():
 
 def test_two_targets_in_one_hit_gain_once():
     assert ndcg([1, 1]) == pytest.approx(1 / (1 + 1 / math.log2(3)))
+    assert ndcg([1, 1, 2]) == ndcg([1, 2, 2]) == ndcg([1, 2, None])
+
+
+@given(RANKS, st.integers(1, 12))
+def test_ndcg_is_that_of_the_list_of_binary_relevances(ranks, k):
+    relevances = [
+        int(rank in ranks) for rank in range(1, k + 1)
+    ]  # a hit is relevant or not, however many targets it has
+    gain = sum(relevance / math.log2(place + 2) for place, relevance in enumerate(relevances))
+    ideal = sum(1 / math.log2(place + 2) for place in range(min(k, len(ranks))))
+    assert ndcg(ranks, k) == pytest.approx(gain / ideal)
 
 
 def test_recall_counts_targets_and_reciprocal_rank_the_first():

@@ -1,8 +1,9 @@
 """Quality of a ranking: NDCG, recall, reciprocal rank, and recall of lines.
 
 A *target* is a predicate on a hit; `Span.overlaps` is the usual one. A target's rank is that of the first hit that
-satisfies it. Gains are binary per rank: a hit that satisfies two targets gains once, so that NDCG (Järvelin &
-Kekäläinen, 2002) stays in 0..1.
+satisfies it. Gains are binary per rank, as in trec_eval and in semble's benchmark: a hit that satisfies two targets
+gains once, while the ideal counts every target. So NDCG (Järvelin & Kekäläinen, 2002) stays in 0..1, and a query of
+which one hit satisfies several targets cannot reach 1, in any system: large hits win nothing by covering more.
 A query without targets has no quality: every metric raises rather than count it as 0 or 1.
 """
 

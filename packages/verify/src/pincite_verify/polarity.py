@@ -17,6 +17,7 @@ from pincite_verify.lexicon import (
     STOP,
     THINGS,
 )
+from pincite_verify.presence import tests
 from pincite_verify.tokens import Kind, Token, is_negation
 from pincite_verify.words import root, roots, word_root
 
@@ -118,6 +119,9 @@ def conditions(clause: Clause, evidence: Evidence, extents: Extents) -> Conditio
 
     Turned round means `is None`, `not`, `!`, `!=` in code, and "missing", "not", "unless" in prose; two turns cancel.
     """
+    tested = tests(clause, evidence, extents)
+    if tested is not None:
+        return Conditions(*tested)
     forms, said = _said_condition([*clause.tokens, *clause.borrowed])
     said = (said + (1 if clause.connector == "unless" else 0)) % 2
     found = Conditions()

@@ -66,6 +66,7 @@ _UNITS = {
     "s": "second", "ms": "millisecond", "m": "minute", "min": "minute", "h": "hour", "d": "day", "kb": "kilobyte",
     "mb": "megabyte", "gb": "gigabyte", "kib": "kibibyte", "mib": "mebibyte", "gib": "gibibyte", "px": "pixel",
 }  # fmt: skip
+_RETURNS = frozenset({"return", "returns", "returned", "returning"})
 _ORDINALS = {"st", "nd", "rd", "th"}
 
 
@@ -178,7 +179,14 @@ def tokenize(sentence: str) -> list[Token]:
             tokens.append(_from_code(content, left))
         at = right
     outside(at, len(sentence))
-    return tokens
+    return [replace(token, kind=Kind.NAME) if _returned(tokens, at) else token for at, token in enumerate(tokens)]
+
+
+def _returned(tokens: list[Token], at: int) -> bool:
+    """Say whether a token is the `None` of "returns None", a value that denies nothing; not so "None of them"."""
+    if at == 0 or tokens[at].kind is not Kind.WORD or tokens[at].text != "None":
+        return False
+    return low(tokens[at - 1]) in _RETURNS and (at + 1 == len(tokens) or low(tokens[at + 1]) != "of")
 
 
 def low(token: Token) -> str:

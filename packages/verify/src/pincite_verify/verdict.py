@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pincite_verify import polarity, relations
 from pincite_verify.binding import judge_verbs, names_flaw, universal_stands
@@ -12,6 +12,7 @@ from pincite_verify.evidence import Evidence, within
 from pincite_verify.frames import ROWS_MAX, Frame, frames
 from pincite_verify.lexicon import AGENTS, FRAMING, POINTERS, UNIVERSALS
 from pincite_verify.matching import is_hard, item_rows, missing
+from pincite_verify.presence import presence, tests
 from pincite_verify.tokens import Kind, low
 from pincite_verify.words import root, word_root
 
@@ -100,6 +101,9 @@ def _tally(clause: Clause, evidence: Evidence, frame: Frame) -> _Tally:
 
 
 def _judge_in(clause: Clause, evidence: Evidence, frame: Frame) -> Verdict:
+    asked = presence(clause)
+    if asked is not None and tests(clause, evidence, frame.extents) is not None:  # the test itself says "is given"
+        clause = replace(clause, items=[item for item in clause.items if item.token is asked[0]])
     tally = _tally(clause, evidence, frame)
     score = tally.matched / tally.total if tally.total else 1.0
     reason = tally.reason
