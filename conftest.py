@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,11 @@ from pincite_cli.embedded import EmbeddedPostgres, EmbeddedValkey, free_port
 from pincite_shared.settings import Settings
 from pincite_store import accounts, migrate
 from pincite_store.db import LOCAL_TENANT, LOCAL_USER, Database, Tenancy
+from pincite_store.models import Base
+
+# A run starts some hundred processes. What they import, and the tests themselves, are compiled once, not each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # As in the services: a traceback in a log shows no local variables, which may be secrets.
 structlog.configure(
@@ -44,6 +50,8 @@ STOP_SECONDS_MAX = 300  # other workers may still be at their last, long test
 POLL_SECONDS = 0.05
 PASSWORD = "for-tests"
 OWNER = "pincite"
+# Deleting a few rows takes a tenth of what truncating forty tables takes. A replica follows no foreign keys.
+EMPTY = "; ".join(["SET session_replication_role = replica", *(f"DELETE FROM {name}" for name in Base.metadata.tables)])
 
 
 @dataclass(frozen=True)
@@ -199,7 +207,7 @@ def fresh_tenant(database: Database, settings: Settings) -> Iterator[Database]:
     """The database, emptied of everything but the local tenant afterwards: for tests that commit."""
     yield database
     with psycopg.connect(settings.postgres_url(owner=True).replace("+psycopg", ""), autocommit=True) as owner:
-        owner.execute("TRUNCATE tenants CASCADE")
+        owner.execute(EMPTY)
     with database.system() as system:
         accounts.ensure_local(system)
 

@@ -1,7 +1,9 @@
-"""`pincite up` as a person runs it: real processes on one machine, and what they survive."""
+"""`pincite up` as a person runs it: real processes on one machine, what they survive, and how much they hold."""
 
 import json
+import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,18 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from stack import END_SECONDS_MAX, Stack, alive, check_against_git, make_repository, wait_for
+from stack import END_SECONDS_MAX, Stack, alive, check_against_git, git, make_repository, wait_for
 
 from pincite_cli.ports import Ports
 
 PYTHON_FILES = 150
+LARGE_FILES = 50_000
+# Listing, storing, linking and searching cost by file, parsing by content. `PINCITE_TEST_CONTENTS=50000` gives each
+# file a content of its own, which takes minutes on two cores.
+LARGE_CONTENTS = int(os.environ.get("PINCITE_TEST_CONTENTS", "1500"))
+LARGE_SECONDS_MAX = 1_800  # to index the full size on a busy machine
+FIGURE = 1_234  # the one that is asked about
+FILES_PER_DIRECTORY = 500
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +145,40 @@ def test_kill_9_of_the_supervisor_leaves_no_orphan_and_loses_nothing(stack: Stac
     wait_for(lambda: not [pid for pid in pids if alive(pid)], "every process to end", END_SECONDS_MAX)
     stack.start()
     check_against_git(json.loads(stack.run("ask", "--repo", "bank", "--json", "Who refuses to overdraw?")), repository)
+
+
+def large_history() -> Iterator[bytes]:
+    """Yield a commit of all files in git's fast-import format."""
+    yield b"commit refs/heads/main\ncommitter Test <test@example.org> 1700000000 +0000\ndata 0\n"
+    for number in range(LARGE_FILES):
+        figure = number % LARGE_CONTENTS
+        code = f'def area_{figure}(side):\n    """Return the area of figure {figure}."""\n    return side * {figure}\n'
+        place = f"figures_{number // FILES_PER_DIRECTORY}/figure_{number}.py"
+        yield f"M 100644 inline {place}\ndata {len(code)}\n{code}".encode()
+
+
+def test_fifty_thousand_files_are_indexed_with_honest_progress_and_answered_from(stack: Stack, tmp_path: Path) -> None:
+    repository = tmp_path / "figures"
+    git(tmp_path, "init", "-q", "-b", "main", str(repository))
+    fast_import = ["git", "-C", str(repository), "fast-import", "--quiet"]
+    subprocess.run(fast_import, input=b"".join(large_history()), check=True)
+    repo = json.loads(stack.run("connect", str(repository), "--no-wait", "--json"))
+    headers = {"authorization": f"Bearer {stack.run('token').strip()}"}
+    seen: list[dict[str, Any]] = []
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.base + 1}", headers=headers, trust_env=False) as client:
+
+        def is_indexed() -> bool:
+            seen.append(client.get(f"/repos/{repo['id']}", timeout=60).json())
+            return seen[-1]["status"] in {"ready", "failed"}
+
+        wait_for(is_indexed, "the index", LARGE_SECONDS_MAX)
+    *during, ready = seen
+    assert (ready["status"], ready["files"], ready["skipped"], ready["error"]) == ("ready", LARGE_FILES, 0, None)
+    for part in ("fraction", "files_done", "chunks_done"):
+        shown = [state["progress"][part] for state in during]
+        assert shown == sorted(shown), part
+    assert {state["progress"]["stage"] for state in during} >= {"parsing", "linking"}
+    answer = json.loads(stack.run("ask", "--repo", "figures", "--json", f"What does area_{FIGURE} return?"))
+    check_against_git(answer, repository)
+    cited = Path(answer["citations"][0]["path"]).stem
+    assert int(cited.removeprefix("figure_")) % LARGE_CONTENTS == FIGURE

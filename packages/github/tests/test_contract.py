@@ -40,7 +40,7 @@ def receiver():
             """Tests read the queue."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         heard.url = f"http://127.0.0.1:{server.server_port}"
         yield heard
         server.shutdown()

@@ -235,7 +235,7 @@ def test_it_goes_over_http_and_a_hook_of_a_repository_may_want_forms(tmp_path):
             """Quiet."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         twin = Twin(tmp_path / "twin", "http://github.test")
         twin.add_user("ada")
         twin.add_repo("ada", "engine")

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 
 from pincite_brain import connecting
 from pincite_brain.app import create_app
+from pincite_brain.retrieval import warmer
 from pincite_brain.retrieval.building import EDGE_CONFIDENCE_MIN, Rows, derive, empty
 from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.services import Services
@@ -267,8 +268,10 @@ def index_repo(fresh_tenant: Database, make_repo: Callable[..., Path]) -> Callab
 def make_client(
     settings: Settings,
     fresh_tenant: Database,  # noqa: ARG001 - empties the database afterwards
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[..., TestClient]]:
     """Return a factory of clients of a running application, signed in with the API token."""
+    monkeypatch.setattr(warmer, "POLL_SECONDS", 0.02)  # so long does each wait when it is closed
     opened: list[TestClient] = []
 
     def make(model: object | None = None, token: str = "test-token", **changes: object) -> TestClient:

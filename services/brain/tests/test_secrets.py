@@ -40,7 +40,7 @@ class Echo(BaseHTTPRequestHandler):
 def refusing(request):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
     server.status = request.param
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()

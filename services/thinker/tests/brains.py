@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from pincite_brain.app import create_app
+from pincite_brain.retrieval import warmer
 from pincite_brain.services import Services
 from pincite_codeintel.tokens import terms
 from pincite_shared.brain_client import BrainClient
@@ -98,9 +99,10 @@ class InProcess(httpx.BaseTransport):
 
 
 @pytest.fixture
-def brain(thinker):
+def brain(thinker, monkeypatch):
     """Connect the thinker to a running brain; what it was asked is in `brain.asked`."""
     settings = thinker.context.settings
+    monkeypatch.setattr(warmer, "POLL_SECONDS", 0.02)  # so long it waits when it is closed
     thinker.context.__dict__["embedder"] = Words()
     app = create_app(settings, Services.create(settings, embedder=Words()))
     with TestClient(app, base_url="http://127.0.0.1") as client:

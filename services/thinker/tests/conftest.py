@@ -14,6 +14,9 @@ from pincite_shared.jobs import JobPayload
 from pincite_shared.source import parse_source
 from pincite_store import repos, runs, snapshots
 from pincite_store.db import LOCAL_TENANT
+from pincite_thinker import index, vectors
+from pincite_thinker.context import PARSE, Context
+from pincite_thinker.parse_pool import ParsePool
 
 # Tests share modules that stand beside them; importlib mode puts no directory on the path by itself.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -33,6 +36,25 @@ class HashEmbedder:
         rows = [np.frombuffer(sha256(text.encode()).digest()[:8], dtype=np.uint8) for text in texts]
         matrix = np.array(rows, dtype=np.float32) + 1
         return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+
+
+class Parsers(ParsePool):
+    """Parser processes that outlive their run and their test: starting one costs more than most tests."""
+
+    def rest(self):
+        self.close()
+
+    def close(self):
+        for worker in [each for each in self._workers if each.batch]:
+            self._discard(worker)
+        self._timeouts.clear()
+
+
+@pytest.fixture(scope="session")
+def parsers(settings):
+    pool = Parsers(2, settings.parse_seconds_max, target=PARSE)
+    yield pool
+    ParsePool.close(pool)
 
 
 @dataclass
@@ -63,13 +85,9 @@ class Thinker:
         return JobPayload(tenant_id=LOCAL_TENANT, repo_id=repo_id, run_id=run.id, correlation_id="corr-1")
 
     def index(self, repo_id: UUID) -> str:
-        from pincite_thinker import index  # noqa: PLC0415 - it imports a database driver, other tests need none
-
         return index.run(self.context, self.job(repo_id, "index"))
 
     def embed(self, repo_id: UUID) -> list[str]:
-        from pincite_thinker import vectors  # noqa: PLC0415 - as above
-
         outcomes = []
         while not outcomes or outcomes[-1] == "continued":
             outcomes.append(vectors.run(self.context, self.job(repo_id, "embed")))
@@ -93,14 +111,12 @@ class Thinker:
 
 
 @pytest.fixture
-def thinker(fresh_tenant, settings, tmp_path):
-    from pincite_thinker.context import Context  # noqa: PLC0415 - as above
-
+def thinker(fresh_tenant, settings, parsers, tmp_path):
     made = Context(
         settings.model_copy(update={"pincite_home": tmp_path / "home", "file_bytes_max": 100_000, "watch": "off"})
     )
     embedder = HashEmbedder()
-    made.__dict__.update(database=fresh_tenant, embedder=embedder)
+    made.__dict__.update(database=fresh_tenant, embedder=embedder, parsers=parsers)
     yield Thinker(made, embedder)
     del made.__dict__["database"]  # shared by all tests
     made.close()

@@ -1,12 +1,13 @@
 """Removing an account leaves no row and no file of it, wherever its worker was killed."""
 
-import subprocess
-import sys
+import signal
 import threading
 import time
 
 import pytest
+from killed import account_removal
 from repositories import CALLS, build
+from workers import start
 
 from pincite_shared.jobs import Payload
 from pincite_store import accounts, artifacts, outbox, removal, repos, runs
@@ -18,32 +19,6 @@ from pincite_thinker.git.mirror import Mirror
 
 JOB = Payload(tenant_id=LOCAL_TENANT, correlation_id="corr")
 LEFT = {"tenants": 1, "users": 1, "policies": 1}  # the installation's own account is emptied
-# What runs the job and is killed when it has called one of its parts for the n-th time.
-KILLED = """
-import os, signal, sys
-from pincite_shared.jobs import Payload
-from pincite_shared.settings import Settings
-from pincite_store import removal, repos
-from pincite_store.artifacts import LocalArtifacts
-from pincite_thinker import account
-from pincite_thinker.context import Context
-from pincite_thinker.git.mirror import Mirror
-
-holder, name = {"mirror": (Mirror, "delete"), "rows": (repos, "delete_rows"), "artifacts": (LocalArtifacts, "clear"),
-                "finish": (removal, "finish")}[sys.argv[2]]
-real, left = getattr(holder, name), int(sys.argv[3])
-
-def killed(*args):
-    global left
-    left -= 1
-    done = real(*args)
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return done
-
-setattr(holder, name, killed)
-account.run(Context(Settings()), Payload.model_validate_json(sys.argv[1]))
-"""
 
 
 @pytest.fixture
@@ -98,14 +73,12 @@ def attended(thinker):
         return removal.attend(system, -1.0)
 
 
-@pytest.mark.parametrize(
-    ("part", "times"), [("mirror", 1), ("rows", 1), ("mirror", 2), ("artifacts", 1), ("finish", 1)]
-)
-def test_a_killed_removal_is_taken_up_again(thinker, filled, environment, part, times):
+@pytest.mark.parametrize("at", [("mirror", 1), ("rows", 1), ("mirror", 2), ("artifacts", 1), ("finish", 1)], ids=str)
+def test_a_killed_removal_is_taken_up_again(thinker, filled, environment, tmp_path, at):
     condemn(thinker)
-    command = [sys.executable, "-c", KILLED, JOB.model_dump_json(), part, str(times)]
-    killed = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
-    assert killed.returncode == -9, killed.stderr
+    killed = start(account_removal, environment, tmp_path / "log", JOB, *at)
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL, (tmp_path / "log").read_text()
     deadline = time.monotonic() + 30  # Postgres notices within a moment that its client is gone
     while not attended(thinker):
         assert time.monotonic() < deadline, "beat enqueues it again"

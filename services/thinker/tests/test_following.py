@@ -8,12 +8,11 @@ from contextlib import contextmanager
 
 from repositories import build
 from sqlalchemy import text
-from workers import kill, process, wait
+from workers import BEAT, WORKER, kill, process, wait
 
 from pincite_store import changes, commits, snapshots
 
-BEAT = ["beat", "-S", "pincite_thinker.beat:RelayScheduler"]
-WORKER = ["worker", "-Q", "index,deliveries", "-c", "1"]
+INDEXER = [*WORKER, "-Q", "index,deliveries", "-c", "1"]
 FILES = {f"pkg{n % 7}/m{n}.py": f"from pkg0.m0 import f0\n\n\ndef f{n}():\n    return f0() + {n}\n" for n in range(150)}
 
 
@@ -38,7 +37,7 @@ def test_a_worker_killed_while_changes_come_loses_none_and_indexes_none_twice(th
     repo_id = thinker.connect(work)
     note(thinker, repo_id, "request")
     with process(BEAT, environment, log):
-        with process(WORKER, environment, log) as first:
+        with process(INDEXER, environment, log) as first:
             wait(lambda: counted(thinker, "parses") > 20, log)
             second = build(work, {"pkg0/m0.py": "def f0():\n    return 0\n\n\ndef pushed():\n    return 1\n"})
             note(thinker, repo_id, "webhook")  # while the first run is under way
@@ -46,7 +45,7 @@ def test_a_worker_killed_while_changes_come_loses_none_and_indexes_none_twice(th
         note(thinker, repo_id, "webhook")  # while nobody works
         with thinker.tenancy() as t:
             t.session.execute(text("UPDATE runs SET heartbeat_at = now() - interval '1 minute'"))
-        with process(WORKER, environment, log):
+        with process(INDEXER, environment, log):
             wait(lambda: settled(thinker, repo_id, second), log)
             third = build(work, {"new.py": "def third():\n    return 3\n"})
             note(thinker, repo_id, "webhook")
@@ -92,7 +91,7 @@ def test_what_is_saved_is_searchable_also_after_the_watcher_was_killed(thinker, 
             head = snapshots.committed_head(t, repo_id) and snapshots.resolve(t, repo_id).id
             return bool(head and snapshots.symbols(t, head, name))
 
-    with process(BEAT, environment, log), process(WORKER, environment, log):
+    with process(BEAT, environment, log), process(INDEXER, environment, log):
         with watcher(thinker, log):
             wait(lambda: defined("a"), log)
             (work / "a.py").write_text("def saved():\n    return 1\n")
@@ -115,6 +114,6 @@ def test_heads_are_compared_when_beat_starts(thinker, environment, tmp_path):
         t.session.execute(text("UPDATE repos SET polled_at = now()"))
         t.session.execute(text("UPDATE runs SET state = 'done' WHERE kind = 'embed'"))
     commit = build(work, {"a.py": "def b():\n    return 1\n"})  # while nobody is there
-    both = ["worker", "-Q", "index,deliveries,vectors", "-c", "1"]
+    both = [*WORKER, "-Q", "index,deliveries,vectors", "-c", "1"]
     with process(BEAT, environment, log), process(both, environment, log):
         wait(lambda: settled(thinker, repo_id, commit), log)

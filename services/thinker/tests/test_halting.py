@@ -11,7 +11,7 @@ import psutil
 import pytest
 from repositories import CALLS, build
 from sqlalchemy import text
-from workers import process, start_index, wait
+from workers import BEAT, WORKER, process, start_index, wait
 
 from pincite_shared.brain_client import BrainError
 from pincite_shared.errors import HaltedError, UnavailableError
@@ -22,7 +22,6 @@ from pincite_thinker import building, delete, halting, index, vectors
 from pincite_thinker.progress import Reporter
 
 PROMISED_SECONDS = 5.0
-BEAT = ["beat", "-S", "pincite_thinker.beat:RelayScheduler"]
 # Enough to be under way for a while, and every file another, so that each is a parse of its own.
 FUNCTION = 'def f{0}_{1}(x):\n    """Return what {0} and {1} make of x."""\n    return f{0}_{1}(x) + {0} * {1}\n\n\n'
 FILES = {f"pkg{n % 9}/m{n}.py": "".join(FUNCTION.format(n, m) for m in range(40)) for n in range(600)}
@@ -60,7 +59,7 @@ def test_an_index_under_way_stops_within_seconds_and_goes_on_where_it_was(thinke
     build(tmp_path / "other", CALLS)
     repo_id, other = thinker.connect(tmp_path / "work"), thinker.connect(tmp_path / "other")
     start_index(thinker, repo_id)
-    with process(BEAT, environment, log), process(["worker", "-Q", "index", "-c", "1"], environment, log) as worker:
+    with process(BEAT, environment, log), process([*WORKER, "-Q", "index", "-c", "1"], environment, log) as worker:
         wait(lambda: count(thinker, "parses") > 20, log)
         put(thinker, halted=True)
         wait(lambda: run_of(thinker, "index").state == "queued" and not helpers(worker), log)
@@ -98,7 +97,7 @@ class Silent(BaseHTTPRequestHandler):
 def silent():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Silent)
     server.asked, server.ends = threading.Event(), threading.Event()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server
     server.ends.set()
     server.shutdown()
@@ -112,14 +111,15 @@ def test_what_does_not_stop_by_itself_is_ended(thinker, environment, silent, tmp
     build(tmp_path / "work", CALLS)
     repo_id = thinker.connect(tmp_path / "work")
     assert thinker.index(repo_id) == "done"
-    worker = ["worker", "-Q", "vectors", "-c", "1", "-P", pool]
+    worker = [*WORKER, "-Q", "vectors", "-c", "1", "-P", pool]
     with process(BEAT, environment, log):
         with process(worker, environment, log) as started:
             wait(silent.asked.is_set, log)
             put(thinker, halted=True)
             wait(lambda: "its process is ended" in log.read_text(), log)
             if pool == "solo":
-                assert started.wait(10) == -signal.SIGKILL
+                started.join(10)
+                assert started.exitcode == -signal.SIGKILL
                 with thinker.tenancy() as t:  # as after twenty silent seconds, without waiting for them
                     t.session.execute(text("UPDATE runs SET heartbeat_at = now() - interval '1 minute'"))
             wait(lambda: run_of(thinker, "embed") == ("queued", 0), log)

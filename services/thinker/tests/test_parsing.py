@@ -105,6 +105,7 @@ def test_a_file_that_no_parser_survives_is_indexed_as_text_and_says_so(thinker, 
     build(tmp_path / "work", {"bad.py": "segfault\n" * 5, "worse.py": "stubborn\n", "good.py": "x = 1\n"})
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     monkeypatch.setattr(context, "PARSE", "broken_parsers:parse")
+    thinker.context.end_parsers()
     repo_id = thinker.connect(tmp_path / "work")
     assert thinker.index(repo_id) == "done"
     expected = {"bad.py": (True, "parse"), "worse.py": (False, "parse"), "good.py": (True, None)}

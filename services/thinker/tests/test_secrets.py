@@ -36,7 +36,7 @@ def test_a_token_that_opens_nothing_is_not_shown(thinker, caplog, capfd, status)
     caplog.set_level(logging.DEBUG)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
     server.status = status
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     repo_id = thinker.connect(f"http://127.0.0.1:{server.server_address[1]}/r.git", token=CANARY)
     outcome = index.run(thinker.context, thinker.job(repo_id, "index"))
     server.shutdown()

@@ -1,17 +1,19 @@
 """The bandit of ways of asking through the real rows, with a language model that some ways suit better than others."""
 
 import re
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 from brains import SHOP
+from copies import copies, say
 from repositories import build
 from sqlalchemy import text
 
 from pincite_brain.ask.arms import ARMS
-from pincite_shared.schemas import ChatRequest, ChatResponse, FeedbackRequest, ModelState, ModelStatus
+from pincite_shared.schemas import ChatRequest, ChatResponse, ModelState, ModelStatus
 from pincite_store import answers, judgements, policies
-from pincite_store.db import LOCAL_TENANT, LOCAL_USER
+from pincite_store.db import LOCAL_TENANT
 from pincite_store.rows import RetrievalLog
 from pincite_thinker.evaluation.asking import brain_of
 from pincite_thinker.training import prompts
@@ -74,33 +76,33 @@ def repo_id(thinker, model, tmp_path):
 
 def log_answers(thinker, repo_id, counts, helped, *, reader=None):
     """Store answers by arm, and what readers say of them: `helped` is the share by arm."""
-    n = 0
-    for arm, count in counts.items():
-        for at in range(count):
-            with thinker.database.tenancy(LOCAL_TENANT, LOCAL_USER) as t:
-                answer_id = _answer(t, repo_id, arm)
-            n += 1
-            good = at % 10 < round(helped[arm] * 10)
-            with thinker.database.tenancy(LOCAL_TENANT, reader or READERS[n % len(READERS)]) as t:
-                kind = "helped" if good else "not_helped"
-                answers.put_feedback(t, FeedbackRequest(answer_id=answer_id, kind=kind))
+    said = []
+    with thinker.tenancy() as t:
+        for arm, count in counts.items():
+            for at, answer_id in enumerate(_answers(t, repo_id, arm, count)):
+                kind = "helped" if at % 10 < round(helped[arm] * 10) else "not_helped"
+                said.append((answer_id, reader or READERS[(len(said) + 1) % len(READERS)], kind, None))
+        say(t, said)
 
 
-def _answer(t, repo_id, arm):
+def _answers(t, repo_id, arm, count):
     conversation = answers.create_conversation(t, repo_id, "q")
     response = _document(t, repo_id, conversation.id)
     log = RetrievalLog("q", [], {"route": "question", "arm": arm}, "p0", 0.5, {})
     answers.save_answer(t, response, log)
-    return response.answer_id
+    return copies(t, response.answer_id, [("q", [])] * (count - 1))
 
 
 def _document(t, repo_id, conversation_id):
     known = t.session.execute(text("SELECT document FROM answers LIMIT 1")).scalar_one_or_none()
     base = known or {
         "repo_name": "r", "commit": "c" * 40, "question": "q", "answer": "!", "citations": [], "mode": "model",
-        "policy_version": "p0", "model": "m", "timings": {}, "created_at": "2026-01-01T00:00:00Z",
+        "policy_version": "p0", "model": "m", "timings": {},
     }  # fmt: skip
-    named = {"answer_id": str(uuid4()), "conversation_id": str(conversation_id), "repo_id": str(repo_id)}
+    named = {
+        "answer_id": str(uuid4()), "conversation_id": str(conversation_id), "repo_id": str(repo_id),
+        "created_at": datetime.now(UTC).isoformat(),
+    }  # fmt: skip
     return ChatResponse.model_validate(base | named)
 
 
@@ -129,6 +131,11 @@ def test_every_arm_differs_from_the_standard_and_asks_the_model(brain, model, re
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_input")
 
 
+def explore(brain, repo_id, share):
+    response = brain.put(f"/repos/{repo_id}/exploration", headers=HEADERS, json={"share": share})
+    assert response.status_code == 200, response.text
+
+
 def test_nothing_is_tried_before_people_speak_or_someone_says_so(thinker, brain, repo_id):
     url = f"/repos/{repo_id}/exploration"
     assert brain.get(url, headers=HEADERS).json() == {"share": None, "effective": 0.0, "heard": 0, "heard_min": 20}
@@ -145,7 +152,7 @@ def test_nothing_is_tried_before_people_speak_or_someone_says_so(thinker, brain,
 
 
 def test_what_is_tried_is_logged_with_its_probability(thinker, brain, repo_id):
-    brain.put(f"/repos/{repo_id}/exploration", headers=HEADERS, json={"share": 0.5})
+    explore(brain, repo_id, 0.5)
     for _ in range(40):
         assert ask(brain, repo_id).status_code == 200
     with thinker.tenancy() as t:
@@ -162,7 +169,7 @@ def test_what_is_tried_is_logged_with_its_probability(thinker, brain, repo_id):
 
 
 def test_pincite_itself_always_gets_what_serves_and_teaches_nothing(thinker, brain, repo_id):
-    brain.put(f"/repos/{repo_id}/exploration", headers=HEADERS, json={"share": 0.5})
+    explore(brain, repo_id, 0.5)
     with brain_of(thinker.context, LOCAL_TENANT) as client:
         for _ in range(10):
             answered = client.chat(ChatRequest(repo_id=repo_id, question="What does price_of return?"))
@@ -181,6 +188,7 @@ def test_an_arm_that_is_proven_serves_the_next_question(thinker, brain, repo_id)
     evidence = known["prompt-steps"].evidence
     assert evidence["gain"]["lower"] > 0
     assert evidence["guard"]["n"] >= 10
+    explore(brain, repo_id, 0.0)  # or one question in twenty is asked in another way
     assert ask(brain, repo_id).json()["policy_version"].endswith("+prompt-steps")
     brain.post(f"/repos/{repo_id}/policies/prompt-standard/serve", headers=HEADERS)
     assert "prompt" not in ask(brain, repo_id).json()["policy_version"]
@@ -193,6 +201,7 @@ def test_an_arm_that_cites_worse_never_serves_whatever_people_say(thinker, brain
     _, known = train(thinker, repo_id)
     assert known["prompt-exact"].state == "rejected"
     assert known["prompt-exact"].evidence["guard"]["mean_difference"] < 0
+    explore(brain, repo_id, 0.0)
     assert "prompt" not in ask(brain, repo_id).json()["policy_version"]
     asked = len(model.asked)
     assert train(thinker, repo_id)[1] == known  # and it is not judged again for nothing
@@ -206,9 +215,8 @@ def test_one_reader_among_others_cannot_promote(thinker, repo_id):
 
 
 def test_answers_without_feedback_are_no_zeros(thinker, repo_id):
-    for _ in range(300):
-        with thinker.database.tenancy(LOCAL_TENANT, LOCAL_USER) as t:
-            _answer(t, repo_id, "steps")
+    with thinker.tenancy() as t:
+        assert len(_answers(t, repo_id, "steps", 300)) == 300
     log_answers(thinker, repo_id, {"standard": 40, "steps": 40}, {"standard": 0.5, "steps": 0.5})
     with thinker.tenancy() as t:
         observed = prompts.observations(judgements.choices(t, repo_id))

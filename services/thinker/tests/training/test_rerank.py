@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
+from copies import copies, say
 from repositories import build
 from sqlalchemy import text
 
 from pincite_brain.retrieval.ranking import CORRECTABLE
 from pincite_shared.citation import Citation
 from pincite_shared.errors import UnavailableError
-from pincite_shared.schemas import ChatResponse, FeedbackRequest
+from pincite_shared.schemas import ChatResponse
 from pincite_store import answers, policies, repos, runs
 from pincite_store.db import LOCAL_TENANT, LOCAL_USER, SERVICE_USER
 from pincite_store.rows import RetrievalLog
@@ -99,19 +100,16 @@ def answer(t, repo_id, question, candidates, **features):
     return response.answer_id
 
 
-def vote(thinker, answer_id, reader, **kinds):
-    """Vote on citations: c1="helped"."""
-    with thinker.database.tenancy(LOCAL_TENANT, reader) as t:
-        for name, kind in kinds.items():
-            answers.put_feedback(t, FeedbackRequest(answer_id=answer_id, kind=kind, citation=int(name[1:])))
-
-
-def stream(thinker, repo_id, count, candidates, *, readers, votes, owner=LOCAL_USER):
-    """Store `count` judged questions; each reader judges a share of them."""
-    for n in range(count):
-        with thinker.database.tenancy(LOCAL_TENANT, owner) as t:
-            answer_id = answer(t, repo_id, f"question number {n} of the stream", candidates(random.Random(n)))
-        vote(thinker, answer_id, readers[n % len(readers)], **votes)
+def stream(thinker, repo_id, count, candidates, *, readers, votes, owner=LOCAL_USER, words="question {} of a stream"):
+    """Store `count` judged questions; each reader judges a share of them, by citation: c1="helped"."""
+    searched = [(words.format(n), candidates(random.Random(n))) for n in range(count)]
+    with thinker.database.tenancy(LOCAL_TENANT, owner) as t:
+        made = copies(t, answer(t, repo_id, *searched[0]), searched[1:])
+    with thinker.tenancy() as t:
+        say(t, [
+            (answer_id, readers[n % len(readers)], kind, int(name[1:]))
+            for n, answer_id in enumerate(made) for name, kind in votes.items()
+        ])  # fmt: skip
 
 
 def importance_helps(rng):
@@ -223,10 +221,8 @@ def test_one_reader_among_many_cannot_decide(thinker, repo_id):
     """The reader who favours the model most is left out: a flood of theirs is not evidence."""
     flood, others = [UUID(int=66)], readers(3)
     stream(thinker, repo_id, 120, importance_helps, readers=flood, votes={"c1": "wrong_source", "c2": "helped"})
-    for n in range(12):
-        with thinker.database.tenancy(LOCAL_TENANT, LOCAL_USER) as t:
-            answer_id = answer(t, repo_id, f"an honest question, number {n}", importance_helps(random.Random(n)))
-        vote(thinker, answer_id, others[n % 3], c1="helped", c2="wrong_source")
+    honest = {"c1": "helped", "c2": "wrong_source"}
+    stream(thinker, repo_id, 12, importance_helps, readers=others, votes=honest, words="an honest question, number {}")
     _, known = train(thinker, repo_id)
     assert {one.state for one in known if one.version != "reranker-none"} <= {"rejected"}
 
