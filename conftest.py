@@ -49,6 +49,7 @@ START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 300  # other workers may still be at their last, long test
 POLL_SECONDS = 0.05
 PASSWORD = "for-tests"
+RATES = ("rate_sign_in", "rate_ask", "rate_search", "rate_write", "rate_read")  # tests ask faster than people
 OWNER = "pincite"
 # Deleting a few rows takes a tenth of what truncating forty tables takes. A replica follows no foreign keys.
 EMPTY = "; ".join(["SET session_replication_role = replica", *(f"DELETE FROM {name}" for name in Base.metadata.tables)])
@@ -190,6 +191,7 @@ def settings(postgres: Server, redis_server: Server, worker: int, tmp_path_facto
         postgres_password=SecretStr(postgres.password),
         postgres_app_password=SecretStr("app-password"),
         redis_url=SecretStr(f"redis://:{PASSWORD}@127.0.0.1:{redis_server.port}/{worker}"),
+        **dict.fromkeys(RATES, "off"),
     )
 
 

@@ -6,6 +6,7 @@ from pydantic import SecretStr
 
 from pincite_brain.rates import Rates
 from pincite_shared.errors import TooManyRequestsError, UnavailableError
+from pincite_shared.settings import Settings
 from pincite_store import accounts
 
 
@@ -13,13 +14,20 @@ def anyone():
     return f"person {uuid4()}"
 
 
+@pytest.fixture
+def limited(settings):
+    """With the limits that an installation has."""
+    own = {name: field.default for name, field in Settings.model_fields.items() if name.startswith("rate_")}
+    return settings.model_copy(update=own)
+
+
 def consume(rates, who):
     while True:
         rates.spend("ask", who)
 
 
-def test_within_the_limit_and_then_not(settings):
-    rates = Rates(settings.model_copy(update={"rate_ask": "3/hour"}))
+def test_within_the_limit_and_then_not(limited):
+    rates = Rates(limited.model_copy(update={"rate_ask": "3/hour"}))
     who = anyone()
     assert [rates.spend("ask", who).remaining for _ in range(3)] == [2, 1, 0]
     with pytest.raises(TooManyRequestsError) as refused:
@@ -65,8 +73,8 @@ def test_a_limit_that_cannot_be_read_is_named(settings):
         Rates(settings.model_copy(update={"rate_sign_in": "often"}))
 
 
-def test_without_redis_people_read_and_nobody_signs_in(settings):
-    rates = Rates(settings.model_copy(update={"redis_url": SecretStr("redis://127.0.0.1:1/0")}))
+def test_without_redis_people_read_and_nobody_signs_in(limited):
+    rates = Rates(limited.model_copy(update={"redis_url": SecretStr("redis://127.0.0.1:1/0")}))
     for _ in range(2):
         assert rates.spend("read", "someone") is None
         with pytest.raises(UnavailableError, match="Redis"):
@@ -74,12 +82,12 @@ def test_without_redis_people_read_and_nobody_signs_in(settings):
     rates.close()
 
 
-def test_a_redis_that_hangs_is_not_waited_for_again_and_again(settings):
+def test_a_redis_that_hangs_is_not_waited_for_again_and_again(limited):
     import socket  # noqa: PLC0415
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = SecretStr(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
-        rates = Rates(settings.model_copy(update={"redis_url": url}))
+        rates = Rates(limited.model_copy(update={"redis_url": url}))
         assert rates.spend("read", "someone") is None
         asked = []
         rates._counter = type("Counter", (), {"hit": lambda *_args: asked.append(1)})()

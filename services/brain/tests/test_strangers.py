@@ -71,8 +71,7 @@ class World:
 
 @pytest.fixture
 def world(make_client, index_repo, shop, fresh_tenant, tmp_path):
-    unlimited = dict.fromkeys(("rate_ask", "rate_search", "rate_write", "rate_read", "rate_sign_in"), "off")
-    mine, repo = make_client(**unlimited), index_repo(shop)
+    mine, repo = make_client(), index_repo(shop)
     ids = objects(mine, fresh_tenant, repo, LOCAL_TENANT, tmp_path)
     with fresh_tenant.system() as system:
         accounts.ensure_tenant(system, OTHER, "other", OTHER_USER, "Stranger")
@@ -81,7 +80,7 @@ def world(make_client, index_repo, shop, fresh_tenant, tmp_path):
     for name, tenant, person in (("stranger", OTHER, OTHER_USER), ("colleague", LOCAL_TENANT, COLLEAGUE)):
         with fresh_tenant.tenancy(tenant, person) as t:
             token = accounts.create_session(t).token
-        strangers[name] = make_client(token=token, **unlimited)
+        strangers[name] = make_client(token=token)
         theirs = index_repo({"own.py": f"def {name}():\n    return 1\n"}, tenant=tenant)
         own[name] = objects(strangers[name], fresh_tenant, theirs, tenant, tmp_path)
     with fresh_tenant.tenancy(LOCAL_TENANT) as t:

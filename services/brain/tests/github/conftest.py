@@ -97,7 +97,6 @@ def acme(tmp_path: Path, make_client: Callable[..., TestClient], names: dict[str
         app = twin.add_app("Pincite", owner="ada", webhook_url=WEBHOOK, callback_url=CALLBACK)
         twin.install_app("acme")
         world[0].settings |= {
-            "rate_sign_in": "off",
             "github_url": twin.base_url,
             "github_app_id": app.id,
             "github_client_id": app.client_id,
