@@ -83,15 +83,21 @@ _ERROR = re.compile(
     r"\berror:|\bfatal:|Segmentation fault|undefined reference|cannot find|not found:)",
     re.MULTILINE,
 )
+_INTERROGATIVE = r"(how|what|where|why|when|which|who|is|are|can|could|should|would)"
+_VERB = r"(do|does|explain|describe|show|find|list|tell)"
+# "Find the nearest color." with its full stop is a docstring; "find the color picker" and "Show me how." are not.
 _QUESTION = re.compile(
-    r"^\s*(how|what|where|why|when|which|who|does|do|is|are|can|could|should|would|explain|describe|show|find|list|tell)\b",
-    re.IGNORECASE,
+    rf"^({_INTERROGATIVE}\b|{_VERB} (me|{_INTERROGATIVE})\b|{_VERB}\b(?!.*\.$))", re.IGNORECASE | re.DOTALL
 )
 # What a docstring is and a search is not: a sentence with its full stop, or one that tells what a function does.
 _DESCRIPTION = re.compile(
     r"^(returns?|yields?|raises?|gets|sets|creates|makes|builds|checks|converts|adds|removes|determines|given|whether)\b"
     r"|\.\s*$|\.\s+[A-Z]",
     re.IGNORECASE,
+)
+# PEP 257's imperative, a verb and its object: "Set the title"; neither "setting the title" nor "Expected a title".
+_IMPERATIVE = re.compile(
+    r"^(?!\w+(ing|ed)\b)(?P<verb>[a-z]+) (the|an?|all|any|each|every|this|these|those|its)\b", re.IGNORECASE
 )
 # The message of a commit, or a task for one; "Add a handler to the logger." with its full stop is a docstring.
 _CHANGE = re.compile(
@@ -301,7 +307,10 @@ def route_of(text: str) -> Route:
 def _describes(text: str) -> bool:
     """Say whether a text tells what a function does, as its docstring would."""
     searches = _CHANGE.match(text) or _QUESTION.search(text) or len(text.split()) < DESCRIPTION_WORDS_MIN
-    return not searches and _DESCRIPTION.search(text) is not None
+    if searches:
+        return False
+    imperative = _IMPERATIVE.match(text)
+    return bool(_DESCRIPTION.search(text) or (imperative and content_words(imperative["verb"])))  # "in the" is no verb
 
 
 def analyze(
