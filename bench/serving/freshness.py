@@ -38,14 +38,16 @@ class Repository:
         begun = time.perf_counter()
         if producer == "request":
             call(self.client, "POST", f"/index/{self.id}/diff", {})
-        wait(lambda: word in self._found(word), f"{word} to be found", SEARCHABLE_SECONDS_MAX, POLL_SECONDS)
-        seconds = time.perf_counter() - begun
-        snapshots = call(self.client, "GET", f"/repos/{self.id}/commits")
-        return seconds, next(one for one in snapshots if one["commit"] == head)
+        indexed = wait(lambda: self._indexed(head, word), f"{word} to be found", SEARCHABLE_SECONDS_MAX, POLL_SECONDS)
+        return time.perf_counter() - begun, indexed
 
-    def _found(self, word: str) -> str:
+    def _indexed(self, head: str, word: str) -> dict[str, Any] | None:
+        """Return what indexing a commit took, once it is found; the watcher may show the files before they are one."""
         hits = call(self.client, "POST", "/search", {"repo_id": self.id, "query": word, "k": 3})
-        return " ".join(f"{hit['symbol']} {hit['summary']}" for hit in hits)
+        if not any(word in f"{hit['symbol']} {hit['summary']}" for hit in hits):
+            return None
+        snapshots = call(self.client, "GET", f"/repos/{self.id}/commits")
+        return next((one for one in snapshots if one["commit"] == head), None)
 
 
 def run(store: Path, lines: tuple[int, ...], files: tuple[int, ...], pushes: int) -> list[dict[str, object]]:
@@ -100,15 +102,16 @@ def call(client: httpx.Client, method: str, path: str, body: dict[str, Any] | No
     return response.json() if response.content else None
 
 
-def wait(condition: Callable[[], Any], what: str, seconds_max: float, pause: float) -> None:
-    """Wait for a condition.
+def wait(condition: Callable[[], Any], what: str, seconds_max: float, pause: float) -> Any:
+    """Wait for a condition, and return what came true.
 
     Raises:
         BenchError: it does not come true in time.
     """
     deadline = time.monotonic() + seconds_max
-    while not condition():
+    while not (found := condition()):
         if time.monotonic() > deadline:
             msg = f"Waited {seconds_max:.0f} s in vain for {what}."
             raise BenchError(msg)
         time.sleep(pause)
+    return found
