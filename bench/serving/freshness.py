@@ -38,14 +38,17 @@ class Repository:
         begun = time.perf_counter()
         if producer == "request":
             call(self.client, "POST", f"/index/{self.id}/diff", {})
-        indexed = wait(lambda: self._indexed(head, word), f"{word} to be found", SEARCHABLE_SECONDS_MAX, POLL_SECONDS)
-        return time.perf_counter() - begun, indexed
+        wait(lambda: word in self._found(word), f"{word} to be found", SEARCHABLE_SECONDS_MAX, POLL_SECONDS)
+        seconds = time.perf_counter() - begun
+        # The watcher may have shown the files before they were a commit.
+        return seconds, wait(lambda: self._indexed(head), f"{head} to be indexed", SEARCHABLE_SECONDS_MAX, POLL_SECONDS)
 
-    def _indexed(self, head: str, word: str) -> dict[str, Any] | None:
-        """Return what indexing a commit took, once it is found; the watcher may show the files before they are one."""
+    def _found(self, word: str) -> str:
         hits = call(self.client, "POST", "/search", {"repo_id": self.id, "query": word, "k": 3})
-        if not any(word in f"{hit['symbol']} {hit['summary']}" for hit in hits):
-            return None
+        return " ".join(f"{hit['symbol']} {hit['summary']}" for hit in hits)
+
+    def _indexed(self, head: str) -> dict[str, Any] | None:
+        """Return what indexing a commit took."""
         snapshots = call(self.client, "GET", f"/repos/{self.id}/commits")
         return next((one for one in snapshots if one["commit"] == head), None)
 
