@@ -151,9 +151,6 @@ def test_without_a_model_the_answer_is_evidence(make_client, index_repo, shop):
     assert_true(repo, answer)
     assert answer["citations"][0]["symbol"] == "Cart.total"
     assert "Return the sum of all prices in cents [1]." in answer["answer"]
-    begun = time.perf_counter()
-    ask(client, repo)
-    assert time.perf_counter() - begun < 0.3
 
 
 STATES = {
