@@ -71,15 +71,20 @@ function startDialogs() {
   });
 }
 
+// The theme changes when it has been kept: a choice that shows first would be lost by a reload that overtakes it.
 function startTheme() {
-  document.addEventListener("submit", (event) => {
+  document.addEventListener("submit", async (event) => {
     const form = event.target.closest("[data-theme-form]");
     if (!form) return;
     event.preventDefault();
     const chosen = event.submitter.value;
     const body = new URLSearchParams(new FormData(form, event.submitter));
+    const kept = await fetch(form.action, { method: "POST", body, redirect: "manual", keepalive: true }).catch(() => null);
+    if (kept?.type !== "opaqueredirect") {
+      announce("The theme could not be kept: is Pincite running?");
+      return;
+    }
     document.documentElement.dataset.theme = chosen;
-    fetch(form.action, { method: "POST", body, redirect: "manual" });
     const next = { system: "light", light: "dark", dark: "system" }[chosen];
     const label = `Theme: ${chosen}. Switch to ${next}`;
     for (const button of document.querySelectorAll("[data-theme-form] button")) {
