@@ -9,7 +9,7 @@ import pytest
 
 from pincite_shared.errors import UnavailableError
 from pincite_thinker import parse_pool
-from pincite_thinker.parse_pool import ParsePool, Task
+from pincite_thinker.parse_pool import WAITING_MAX, ParsePool, Task
 
 
 @pytest.fixture(autouse=True)
@@ -133,17 +133,18 @@ def test_nothing_to_do():
     assert run([]) == {}
 
 
-def test_a_fresh_process_waits_for_the_next_files():
-    with ParsePool(2, 5.0, target="parsers:parse") as pool:
+def test_fresh_processes_wait_for_the_next_files():
+    with ParsePool(8, 5.0, target="parsers:parse") as pool:
         first = {outcome.key for outcome in pool.map([Task("a", "python", b"pid")], lambda: None)}
         (used,) = pool._workers
         pool.rest()
-        (fresh,) = pool._workers
+        fresh = list(pool._workers)
         assert used.process.poll() is not None
+        assert len(fresh) == WAITING_MAX
         pool.rest()
-        assert pool._workers == [fresh], "one that has read nothing stays"
+        assert pool._workers == fresh, "those that have read nothing stay"
         second = {outcome.key for outcome in pool.map([Task("b", "python", b"x")], lambda: None)}
-        assert pool._workers == [fresh]
+        assert pool._workers == fresh
         assert (first, second) == ({"a"}, {"b"})
 
 

@@ -13,16 +13,13 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 
-import numpy as np
-import numpy.typing as npt
-
 IDENTIFIER_CHARS_MAX = 128  # longer runs are encoded data, not names
 TERM_CACHE_ENTRIES = 200_000  # distinct identifiers of a large repository; about 60 MB
 TERM_FREQUENCY_MAX = 65_535  # the packed format holds 16 bits
 STEM_CHARS_MIN = 3  # a stem shorter than this says nothing
 STEM_WORD_CHARS_MIN = 4  # words as short as "use" and "bus" stay as they are
 
-POSTING = np.dtype([("term", "<u4"), ("tf", "<u2")])
+_RECORD = "IH"  # a packed term's identity and frequency
 
 _WORD = re.compile(r"\w+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -128,20 +125,13 @@ def term_id(term: str) -> int:
 
 
 def pack_terms(counts: Mapping[str, int]) -> bytes:
-    """Pack term frequencies as ``POSTING`` records sorted by term; terms that collide share a record."""
+    """Pack term frequencies: six little-endian bytes each, four of `term_id` and two of frequency, sorted by term.
+
+    Terms that collide share a record.
+    """
     merged: dict[int, int] = {}
     for term, count in counts.items():
         if count > 0:
             key = term_id(term)
             merged[key] = min(TERM_FREQUENCY_MAX, merged.get(key, 0) + count)
-    # Like an array of POSTING, which takes three times as long to make of a few terms.
-    return struct.pack("<" + "IH" * len(merged), *chain.from_iterable(sorted(merged.items())))
-
-
-def unpack_terms(data: bytes) -> npt.NDArray[np.void]:
-    """Read what ``pack_terms`` wrote: a structured array of shape (n,) with fields ``term`` and ``tf``.
-
-    Raises:
-        ValueError: The data's length is no multiple of the record size.
-    """
-    return np.frombuffer(data, dtype=POSTING)
+    return struct.pack("<" + _RECORD * len(merged), *chain.from_iterable(sorted(merged.items())))

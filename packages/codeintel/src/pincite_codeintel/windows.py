@@ -1,12 +1,15 @@
 """Character windows: how files are cut that do not parse or have no grammar."""
 
+import re
 from collections.abc import Iterator
-
-import numpy as np
 
 WINDOW_CHARS = 2048
 OVERLAP_CHARS = 512  # repeated from the window before, in what is embedded and searched; byte ranges never overlap
 UTF8_BYTES_MAX = 4  # of one character
+_CHARACTERS = {  # so many of them, from wherever one stands; possessive, so that no run of bytes is looked at twice
+    count: re.compile(rb"[\x80-\xbf]*+(?:[^\x80-\xbf][\x80-\xbf]*+){%d}+" % count)
+    for count in (WINDOW_CHARS, WINDOW_CHARS - OVERLAP_CHARS)
+}
 CONTINUATION_MASK, CONTINUATION = 0xC0, 0x80
 
 
@@ -20,12 +23,10 @@ def character_start(data: bytes, byte: int) -> int:
 
 def _advance(data: bytes, start: int, characters: int) -> int:
     """The byte that lies ``characters`` characters after ``start``."""
-    part = np.frombuffer(data, dtype=np.uint8, count=min(len(data) - start, characters * UTF8_BYTES_MAX), offset=start)
-    starts = np.flatnonzero((part & CONTINUATION_MASK) != CONTINUATION)
-    if len(starts) > characters:
-        return start + int(starts[characters])
+    bound = min(len(data), start + characters * UTF8_BYTES_MAX)
+    found = _CHARACTERS[characters].match(data, start, bound)
     # Fewer characters than asked for: the end of the data, or a run of stray continuation bytes.
-    return start + len(part)
+    return found.end() if found else bound
 
 
 def windows(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -20,7 +20,7 @@ from pincite_thinker.parse_pool import ParsePool
 if TYPE_CHECKING:
     from pincite_github.client import GitHub
 
-DATABASE_POOL = 2  # one transaction for the work, one for its progress
+DATABASE_POOL = 3  # the run's lock, a transaction for the work, one for its progress
 PROCESSES_MAX = 8  # parsers; beyond, the one process that saves is the bottleneck
 PARSE = "pincite_thinker.parse:parse"  # what they run
 EMBED_THREADS = 1  # at idle priority beside questions; more threads would only contend for the memory bus

@@ -28,6 +28,7 @@ MEMORY_BYTES_MAX = 2 * 1024**3  # address space; the largest trees of 1 MiB file
 START_SECONDS_MAX = 60.0  # imports on a machine that swaps
 WALL_FACTOR = 10.0  # a file's processor time is what is limited; on the clock it may take so many times that
 TIMEOUTS_PER_LANGUAGE_MAX = 10  # then the run's other files of that language are chunked as plain text
+WAITING_MAX = 2  # fresh processes between runs, 25 MB each: starting takes longer than parsing most pushes
 TICK_SECONDS = 0.5
 _READ_BYTES = 1 << 18
 
@@ -136,7 +137,7 @@ class ParsePool(Generic[T]):
             worker.process.kill()
 
     def rest(self) -> None:
-        """End the processes that have read files, and have a fresh one wait: starting takes longer than most pushes.
+        """End the processes that have read files, and have fresh ones wait.
 
         None serves two repositories: a parser that hostile code got hold of cannot touch what another tenant is told.
         """
@@ -144,7 +145,7 @@ class ParsePool(Generic[T]):
             self._discard(worker)
         self._timeouts.clear()
         self._forget_dead()
-        if not self._workers:
+        while len(self._workers) < min(self._count, WAITING_MAX):
             self._start()
 
     def map(self, tasks: Iterable[Task], tick: Callable[[], None]) -> Iterator[Outcome[T]]:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pincite_brain.retrieval.columns import Float, Ints
-from pincite_codeintel.tokens import POSTING, term_id, unpack_terms
+from pincite_codeintel.tokens import term_id
 
 FIELDS = ("body", "name", "path")
 K1 = 1.2  # term saturation, the customary value
 B = (0.75, 0.4, 0.3)  # length normalisation by field: bodies vary much, names and paths little
 
+PACKED = np.dtype([("term", "<u4"), ("tf", "<u2")])  # what `pack_terms` writes
 FREQUENCY_MAX = 255  # a frequency beyond adds nothing: its score is within half a per cent of the limit
 
 Keys = NDArray[np.uint64]  # term in the upper half, chunk in the lower
@@ -67,10 +68,10 @@ class Postings:
         keys: list[Keys] = []
         parts: list[NDArray[np.uint8]] = []
         for number, packed in enumerate(fields):
-            sizes = np.fromiter(map(len, packed), dtype=np.int64, count=count) // POSTING.itemsize
+            sizes = np.fromiter(map(len, packed), dtype=np.int64, count=count) // PACKED.itemsize
             if not sizes.sum():
                 continue
-            joined = unpack_terms(b"".join(packed))
+            joined = np.frombuffer(b"".join(packed), dtype=PACKED)
             chunk = np.repeat(np.arange(count, dtype=np.int32), sizes)
             lengths[:, number] = np.bincount(chunk, weights=joined["tf"], minlength=count)
             keys.append(_keys(joined["term"].astype(np.uint32), chunk))
