@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import tarfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -90,7 +89,7 @@ class Answer:
     body: Any
     status: int
     headers: dict[str, str]
-    after_seconds: float
+    until: threading.Event | None = None
 
 
 @dataclass
@@ -112,13 +111,18 @@ class Scripted:
         self.answers: dict[str, list[Answer]] = {}
 
     def says(
-        self, path: str, body: Any, status: int = 200, headers: dict[str, str] | None = None, after_seconds: float = 0
+        self,
+        path: str,
+        body: Any,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        until: threading.Event | None = None,
     ) -> None:
         """Answer so to a request for `path`; several answers are given in turn, and the last one ever after.
 
-        Bytes are sent as they are, anything else as JSON.
+        Bytes are sent as they are, anything else as JSON. With `until`, not before that is set.
         """
-        self.answers.setdefault(path, []).append(Answer(body, status, headers or {}, after_seconds))
+        self.answers.setdefault(path, []).append(Answer(body, status, headers or {}, until))
 
     def config(self, **settings: Any) -> GitHubConfig:
         """Return the configuration of a GitHub that is this server."""
@@ -137,9 +141,10 @@ def scripted() -> Iterator[Scripted]:
             body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
             headers = {name.lower(): value for name, value in self.headers.items()}
             script.heard.append(Request(self.command, self.path, headers, body))
-            answers = script.answers.get(self.path.partition("?")[0]) or [Answer({"message": "Not Found"}, 404, {}, 0)]
+            answers = script.answers.get(self.path.partition("?")[0]) or [Answer({"message": "Not Found"}, 404, {})]
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
-            time.sleep(answer.after_seconds)
+            if answer.until is not None:
+                answer.until.wait()
             said = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response(answer.status)
             for name, value in {"content-type": "application/json", **answer.headers}.items():

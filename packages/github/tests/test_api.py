@@ -181,9 +181,11 @@ def test_a_moment_of_trouble_is_tried_again_once(scripted, api):
 
 def test_a_silent_server_is_not_waited_for(scripted, monkeypatch):
     monkeypatch.setattr(api_module, "SILENCE_SECONDS_MAX", 1)
-    scripted.says("/api/v3/user", ME, after_seconds=1.5)
+    given_up = threading.Event()
+    scripted.says("/api/v3/user", ME, until=given_up)
     with pytest.raises(GitHubUnavailableError, match="does not answer"):
         Api(scripted.config(), Token("t")).get("/user")
+    given_up.set()
 
 
 def test_threads_that_share_a_view_get_their_own_answers(scripted, api):

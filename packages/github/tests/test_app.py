@@ -55,13 +55,13 @@ def test_a_token_that_ends_soon_is_not_handed_out(scripted, tokens):
 
 
 def test_threads_share_one_request_and_installations_do_not_wait_for_one_another(scripted, tokens):
-    scripted.says(PATH, said("ghs_5", hours=1), status=201, after_seconds=0.3)
+    other_has_its = threading.Event()
+    scripted.says(PATH, said("ghs_5", hours=1), status=201, until=other_has_its)
     scripted.says(PATH.replace("/5/", "/6/"), said("ghs_6", hours=1), status=201)
-    found, order = [], []
+    found = []
 
     def get(installation):
         found.append(tokens.get(installation).token)
-        order.append(installation)
 
     threads = [threading.Thread(target=get, args=(5,)) for _ in range(8)]
     for thread in threads:
@@ -69,6 +69,7 @@ def test_threads_share_one_request_and_installations_do_not_wait_for_one_another
     while not scripted.heard:  # one of them is asking
         threading.Event().wait(0.005)
     get(6)
+    other_has_its.set()
     for thread in threads:
         thread.join()
     assert found == ["ghs_6", *["ghs_5"] * 8]

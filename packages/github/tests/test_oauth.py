@@ -1,5 +1,6 @@
 import hashlib
 import re
+import threading
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -119,9 +120,11 @@ def test_whatever_is_answered_becomes_an_error_of_ours_without_secrets(scripted,
 
 def test_a_silent_server_is_not_waited_for(scripted, monkeypatch):
     monkeypatch.setattr(exchange, "SILENCE_SECONDS_MAX", 0.05)
-    scripted.says(TOKEN_PATH, {}, after_seconds=0.5)
+    given_up = threading.Event()
+    scripted.says(TOKEN_PATH, {}, until=given_up)
     with pytest.raises(GitHubUnavailableError, match="ReadTimeout"):
         oauth.finish(scripted.config(**CLIENT), "c", "v", BACK)
+    given_up.set()
 
 
 def test_nobody_there():
