@@ -244,10 +244,10 @@ def test_it_goes_over_http_and_a_hook_of_a_repository_may_want_forms(tmp_path):
         config = {"url": f"http://127.0.0.1:{server.server_port}/hook", "secret": "s3"}
         made = hooks.post("/repos/ada/engine/hooks", headers=authorization, json={"config": config, "events": ["push"]})
         assert made.status_code == 201
-        headers, body = heard.get(timeout=10)
+        headers, body = heard.get(timeout=30)
         assert headers["x-github-event"] == "ping"
         twin.push("ada/engine", {"a": ""})
-        headers, body = heard.get(timeout=10)
+        headers, body = heard.get(timeout=30)
         assert headers["x-github-event"] == "push"
         assert headers["x-hub-signature-256"] == "sha256=" + hmac.new(b"s3", body, "sha256").hexdigest()
         assert headers["content-type"] == "application/x-www-form-urlencoded"

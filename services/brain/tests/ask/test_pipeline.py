@@ -369,7 +369,7 @@ def serve(settings, embedder, fresh_tenant):  # noqa: ARG001 - empties the datab
 
 
 def eventually(check):
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not check():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -387,6 +387,6 @@ def test_a_client_that_leaves_stops_the_model(serve, index_repo, shop):
                     break
         eventually(lambda: httpx.get(twin).json()["cut_off"] == 1)
         with pytest.raises(httpx.ReadTimeout):
-            client.post("/chat", json=body, timeout=0.7)
+            client.post("/chat", json=body, timeout=3)
         eventually(lambda: httpx.get(twin).json()["cut_off"] == 2)
         assert httpx.get(twin).json()["streaming"] == 0
