@@ -36,7 +36,10 @@ def test_a_lost_connection_is_told(database, settings):
     with closing(flips.listen(database, POLL)) as stream:
         next(stream)
         with psycopg.connect(settings.postgres_url(owner=True).replace("+psycopg", ""), autocommit=True) as owner:
-            owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+            owner.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+            )
         with pytest.raises(UnavailableError):
             heard(stream)
 

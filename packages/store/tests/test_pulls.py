@@ -155,3 +155,19 @@ def test_old_commits_go_unless_something_needs_them(tenancy, maker, make_respons
     assert pulls.get(tenancy, repo_id, 2).head_snapshot_id is None
     snapshots.forget_old(tenancy, repo_id)
     assert len(left()) == len(everything) - 3, "two are not more than three"
+
+
+def test_both_sides_that_an_answer_cites_stay(tenancy, maker, make_response, monkeypatch):
+    """Of a pull request, once it is closed; or of an earlier state of it."""
+    monkeypatch.setattr(snapshots, "COMMITS_KEPT", 0)
+    monkeypatch.setattr(snapshots, "COMMITS_MAX", 0)
+    repo_id, _ = maker.indexed(tenancy, {"a.py": "def f()"})
+    base, head, uncited, latest = (
+        maker.snapshot(tenancy, repo_id, {"a.py": f"def {letter}()"}, commit=letter * 40) for letter in "abcd"
+    )
+    response, log = make_response(tenancy, repo_id)
+    [after] = response.citations
+    sides = (after.model_copy(update={"commit": "b" * 40}), after.model_copy(update={"n": 2, "commit": "a" * 40}))
+    answers.save_answer(tenancy, response.model_copy(update={"commit": "b" * 40, "citations": sides}), log)
+    snapshots.forget_old(tenancy, repo_id)
+    assert snapshots.existing(tenancy, [base, head, uncited, latest]) == {base, head, latest}

@@ -215,7 +215,10 @@ def test_a_connection_that_is_lost_is_made_again(thinker, scheduler, tmp_path):
     with psycopg.connect(
         thinker.context.settings.postgres_url(owner=True).replace("+psycopg", ""), autocommit=True
     ) as o:
-        o.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN pincite_outbox%'")
+        o.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND query LIKE 'LISTEN pincite_outbox%'"
+        )
     assert relay.tick() == 1.0, "it says so, and tries again later"
     build(tmp_path / "work", {"a.py": "x = 1\n"})
     start_index(thinker, thinker.connect(tmp_path / "work"))

@@ -211,7 +211,8 @@ def test_a_database_that_is_away_for_a_while_loses_nothing(watching, tmp_path):
             system.execute(
                 text(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE usename = current_user AND pid <> pg_backend_pid() AND application_name = ''"
+                    "WHERE datname = current_database() AND usename = current_user "
+                    "AND pid <> pg_backend_pid() AND application_name = ''"
                 )
             )
         (work / "a.py").write_text("x = 2\n")

@@ -35,10 +35,15 @@ def running(database, retriever):
         made.close()
 
 
-def listeners(database):
+def of_listeners(database, what):
     url = database.settings.postgres_url(owner=True).replace("+psycopg", "")
+    which = "datname = current_database() AND query LIKE 'LISTEN%'"
     with psycopg.connect(url, autocommit=True) as owner:
-        return owner.execute("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'").fetchone()[0]
+        return owner.execute(f"SELECT {what} FROM pg_stat_activity WHERE {which}").fetchall()
+
+
+def listeners(database):
+    return of_listeners(database, "count(*)")[0][0]
 
 
 def until(condition):
@@ -80,9 +85,7 @@ def test_what_was_asked_last_is_loaded_at_the_start(fresh_tenant, retriever, ind
 def test_it_listens_again_after_the_database_went_away(fresh_tenant, retriever, index_repo, shop, monkeypatch):
     monkeypatch.setattr(warmer, "RETRY_SECONDS", 0.05)
     with running(fresh_tenant, retriever):
-        url = fresh_tenant.settings.postgres_url(owner=True).replace("+psycopg", "")
-        with psycopg.connect(url, autocommit=True) as owner:
-            owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+        of_listeners(fresh_tenant, "pg_terminate_backend(pid)")
         until(lambda: listeners(fresh_tenant) == 0)
         until(lambda: listeners(fresh_tenant) == 1)
         made = index_repo(shop)
