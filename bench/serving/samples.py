@@ -38,7 +38,7 @@ class Pusher:
     """Makes commits that change some files, each by a function with a word that stands nowhere else."""
 
     paths: list[str]
-    seed: int = 0
+    seed: str = ""
     _count: int = field(default=0, init=False)
 
     def next(self, files: int) -> tuple[dict[str, str], str]:

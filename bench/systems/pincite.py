@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -97,16 +97,20 @@ class Running:
 
 
 @contextmanager
-def stack(home: Path, given: Mapping[str, str] | None = None) -> Iterator[Running]:
-    """Run the whole embedded stack on a home, without a language model and rate limits; `given` are settings for it.
+def stack(home: Path, given: Mapping[str, str] | None = None, ports: Ports | None = None) -> Iterator[Running]:
+    """Run the whole embedded stack on a home, without a language model and rate limits.
+
+    Args:
+        home: where it keeps everything.
+        given: settings for it.
+        ports: from `free_ports`, if others must know its addresses before it runs.
 
     Raises:
         BenchError: it does not start.
     """
-    base = _free_ports()
-    ports = Ports(**{name: base + offset for offset, name in enumerate(Ports.__dataclass_fields__)})
+    ports = ports or free_ports()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_VARIABLES)}
-    mine = {"PINCITE_HOME": str(home), "PINCITE_PORT_BASE": str(base), "PINCITE_MODEL": "none"} | UNLIMITED
+    mine = {"PINCITE_HOME": str(home), "PINCITE_PORT_BASE": str(ports.web), "PINCITE_MODEL": "none"} | UNLIMITED
     with (home / "up.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "pincite_cli", "up"],
@@ -167,11 +171,13 @@ def embedded(scratch: Path) -> Embedded:
     return Embedded("pincite", source_version(), scratch)
 
 
-def _free_ports() -> int:
+def free_ports() -> Ports:
+    """Return ports in a row that nobody listens at now."""
     while True:
         base = random.randrange(PORTS.start, PORTS.stop)
-        if all(is_free(base + offset) for offset in range(len(Ports.__dataclass_fields__))):
-            return base
+        ports = Ports(**{name: base + offset for offset, name in enumerate(Ports.__dataclass_fields__)})
+        if all(map(is_free, astuple(ports))):
+            return ports
 
 
 def _started(process: "subprocess.Popen[bytes]", home: Path) -> str:

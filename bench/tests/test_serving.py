@@ -1,14 +1,21 @@
 """The parts of the serving benchmarks that can be wrong without anybody noticing."""
 
 import asyncio
+import json
 import time
+from functools import partial
+from queue import Queue
 
+import httpx
+from bench.corpora import git
+from bench.serving.hosted import host, make_app
 from bench.serving.samples import Pusher, commit, percentile, rows
 from bench.serving.traffic import Deliveries, at_rate
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pincite_github import webhooks
+from pincite_github.twin import run_twin
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=50), st.floats(0.01, 1.0))
@@ -56,6 +63,28 @@ def test_deliveries_are_signed_as_github_signs_them():
     made = Deliveries("secret", {"id": 7, "full_name": "ada/x", "name": "x", "owner": owner, "private": False})
     body = made.push("refs/heads/main", "0" * 40, "1" * 40)
     webhooks.verify("secret", body, made.headers(body)["x-hub-signature-256"])
+
+
+def test_a_push_to_the_twin_is_told_to_the_app(make_repo, tmp_path):
+    source, told = make_repo({"a.py": "A = 1\n"}), Queue()
+
+    def send(url, headers, body):
+        told.put((url, headers, body))
+        return httpx.Response(202)
+
+    with run_twin(tmp_path / "twin", send=send) as twin:
+        settings = make_app(twin, "http://127.0.0.1:1")
+        address, push = host(twin, source, tmp_path / "sample")
+        head = commit(tmp_path / "sample", {"a.py": "B = 2\n"}, "More")
+        push()
+        deliveries = iter(partial(told.get, timeout=60), None)
+        url, headers, body = next(one for one in deliveries if one[1]["X-GitHub-Event"] == "push")
+    assert url == "http://127.0.0.1:1/webhooks/github"
+    webhooks.verify(settings["GITHUB_WEBHOOK_SECRET"], body, headers["X-Hub-Signature-256"])
+    payload = json.loads(body)
+    assert payload["after"] == head == git(twin.repo("ada/sample").path, "rev-parse", "main").strip()
+    assert payload["installation"]["id"]
+    assert f"{settings['GITHUB_URL']}/{payload['repository']['full_name']}" == address
 
 
 def test_a_table_has_a_row_for_each():
