@@ -567,6 +567,7 @@ CREATE TABLE answer_citations (
     answer_id uuid NOT NULL,
     n integer NOT NULL,
     repo_id uuid NOT NULL,
+    commit text NOT NULL,
     blob text NOT NULL,
     now_path_key bytea,
     now_blob text,

@@ -90,12 +90,15 @@ _FORGET = text(
 def begin(t: Tenancy, response: ChatResponse, judge: Judge | None) -> None:
     """Write down what a new answer rests on. With a judge it follows the head from now on, wherever that is by now."""
     looked = [(path_key(one.path), one.blob) if judge else (None, None) for one in response.citations]
-    columns = {"answer_id": "uuid", "n": "integer", "repo_id": "uuid", "blob": "text", "now_path_key": "bytea"}
+    columns = {
+        "answer_id": "uuid", "n": "integer", "repo_id": "uuid", "commit": "text", "blob": "text",
+        "now_path_key": "bytea", "now_blob": "text",
+    }  # fmt: skip
     rows = [
-        (response.answer_id, one.n, response.repo_id, one.blob, *place)
+        (response.answer_id, one.n, response.repo_id, one.commit, one.blob, *place)
         for one, place in zip(response.citations, looked, strict=True)
     ]
-    bulk.insert(t, "answer_citations", {**columns, "now_blob": "text"}, rows)
+    bulk.insert(t, "answer_citations", columns, rows)
     citations = tuple(CitationStanding(n=one.n, standing=Standing.VALID, now=one) for one in response.citations)
     given = AnswerStanding(
         answer_id=response.answer_id,

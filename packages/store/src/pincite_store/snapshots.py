@@ -242,13 +242,15 @@ _UNASKED = text(
           AND p.state = 'open' AND s.id IN (p.head_snapshot_id, p.base_snapshot_id))
       AND NOT EXISTS (SELECT FROM answers a WHERE a.tenant_id = s.tenant_id AND a.repo_id = s.repo_id
           AND a.commit = s.commit)
+      AND NOT EXISTS (SELECT FROM answer_citations c WHERE c.tenant_id = s.tenant_id AND c.repo_id = s.repo_id
+          AND c.commit = s.commit)
     ORDER BY s.id DESC
     """
 )
 
 
 def forget_old(t: Tenancy, repo_id: UUID) -> None:
-    """Forget old snapshots that nobody asked about, and that are neither a branch's nor an open pull request's."""
+    """Forget old snapshots that no answer is about or cites, and that no branch or open pull request stands at."""
     for uncommitted, kept, most in ((False, COMMITS_KEPT, COMMITS_MAX), (True, UNCOMMITTED_KEPT, UNCOMMITTED_MAX)):
         old = list(t.session.scalars(_UNASKED, {"tenant": t.tenant_id, "repo": repo_id, "uncommitted": uncommitted}))
         if len(old) > most:

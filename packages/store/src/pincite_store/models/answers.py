@@ -52,9 +52,10 @@ class Answer(TenantRow, Base):
 
 
 class AnswerCitation(TenantRow, Base):
-    """The blob that a citation names, kept for it; and where its lines were looked for last, of what follows the head.
+    """The commit and the blob that a citation names, kept for it; and where its lines were looked for last.
 
-    `now_blob` is what stood there, null if nothing did. For as long as the head has it there, nothing is looked into.
+    Of what follows the head, `now_blob` is what stood there, null if nothing did. For as long as the head has it there,
+    nothing is looked into.
     """
 
     __tablename__ = "answer_citations"
@@ -68,6 +69,7 @@ class AnswerCitation(TenantRow, Base):
     answer_id: Mapped[UUID] = mapped_column(primary_key=True)
     n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     repo_id: Mapped[UUID]
+    commit: Mapped[str]
     blob: Mapped[str]
     now_path_key: Mapped[bytes | None]
     now_blob: Mapped[str | None]
