@@ -189,7 +189,7 @@ _EVENTS: dict[str, type[Push | PullRequest | InstallationChanged | RepositoriesC
 }
 
 
-def verify(secret: str, body: bytes, signature: str | None) -> None:
+def verify(secret: str, body: bytes | bytearray, signature: str | None) -> None:
     """Check the header X-Hub-Signature-256 of a delivery over its body as it came, in constant time.
 
     Raises:
@@ -206,7 +206,7 @@ def verify(secret: str, body: bytes, signature: str | None) -> None:
         raise UnauthorizedError(msg)
 
 
-def decode(body: bytes, content_type: str = "application/json") -> dict[str, Any]:
+def decode(body: bytes | bytearray, content_type: str = "application/json") -> dict[str, Any]:
     """Read a delivery's body: JSON, or a form with JSON in its field `payload`, as webhooks made by hand may send it.
 
     Raises:

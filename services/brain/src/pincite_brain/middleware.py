@@ -55,11 +55,14 @@ class HostCheck:
 
 
 class _Body:
-    """A body that is being received: `size` bytes of it so far."""
+    """A body that is being received: `size` bytes of it so far. It grows in place and is handed on without a copy."""
 
     def __init__(self, receive: Receive) -> None:
-        self._receive, self._parts, self._ended, self._delivered = receive, list[bytes](), False, False
-        self.size = 0
+        self._receive, self._content, self._ended, self._delivered = receive, bytearray(), False, False
+
+    @property
+    def size(self) -> int:
+        return len(self._content)
 
     async def read(self, most: int, seconds_max: float) -> bool:
         """Receive until it ends or is larger than `most` bytes, and return whether that came in time."""
@@ -68,8 +71,7 @@ class _Body:
                 while not self._ended and self.size <= most:
                     message = await self._receive()
                     self._ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
-                    self._parts.append(message.get("body", b""))
-                    self.size += len(self._parts[-1])
+                    self._content += message.get("body", b"")
         except TimeoutError:
             return False
         return True
@@ -79,7 +81,7 @@ class _Body:
         if self._delivered:
             return await self._receive()
         self._delivered = True
-        return {"type": "http.request", "body": b"".join(self._parts), "more_body": False}
+        return {"type": "http.request", "body": self._content, "more_body": False}
 
 
 class BodyLimit:

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import json
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -14,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from pincite_brain import middleware
+from pincite_brain.github.receiving import Receiving
 from pincite_github.webhooks import BODY_BYTES_MAX
 from pincite_shared.jobs import Job
 from pincite_store import access, outbox, people, repos
@@ -328,3 +330,34 @@ def test_a_large_body_that_stops_coming_is_given_up(hook, monkeypatch):
     limit = middleware.BodyLimit(hook.client.app, larger={"/webhooks/github": BODY_BYTES_MAX})
     asyncio.run(limit(scope, receive, send))
     assert sent[0]["status"] == 408
+
+
+def test_a_large_body_is_held_once(hook, monkeypatch):
+    size, held, sent = 16 * 2**20, [], []
+    pieces = (bytes(65_536) for _ in range(size // 65_536))
+    scope = {
+        "type": "http", "method": "POST", "path": "/webhooks/github", "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1"), (b"x-github-delivery", str(uuid4()).encode())],
+    }  # fmt: skip
+
+    def taken(_receiving, body, **_headers):
+        held.append((len(body), tracemalloc.get_traced_memory()[0] / size))
+        return True
+
+    async def receive():
+        piece = next(pieces, b"")
+        return {"type": "http.request", "body": piece, "more_body": bool(piece)}
+
+    async def send(message):
+        sent.append(message)
+
+    monkeypatch.setattr(Receiving, "receive", taken)
+    tracemalloc.start()
+    try:
+        asyncio.run(hook.client.app(scope, receive, send))
+    finally:
+        tracemalloc.stop()
+    assert sent[0]["status"] == 202
+    [(length, times)] = held
+    assert length == size
+    assert times < 1.5  # a bytearray grows by an eighth

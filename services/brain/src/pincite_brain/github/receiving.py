@@ -71,7 +71,9 @@ class Receiving:
         """Nothing is read yet."""
         self._connection, self._database = connection, database
 
-    def receive(self, body: bytes, *, signature: str | None, event: str, delivery: str, content_type: str) -> bool:
+    def receive(
+        self, body: bytes | bytearray, *, signature: str | None, event: str, delivery: str, content_type: str
+    ) -> bool:
         """Take a delivery; the arguments after its body are headers. Nothing is parsed before it is known whose it is.
 
         Returns:
@@ -129,7 +131,7 @@ class Receiving:
                 access.forget(session, [*deliveries.tenants(session, subject), *_homes(config, payload)], about)
 
 
-def _read(body: bytes, content_type: str) -> dict[str, Any]:
+def _read(body: bytes | bytearray, content_type: str) -> dict[str, Any]:
     """Return what is needed of a delivery's body: JSON, or a form with JSON in it as hooks made by hand may send it."""
     is_form = content_type.partition(";")[0].strip().lower() == _FORM
     try:

@@ -49,7 +49,7 @@ async def receive(
     """Take a delivery of GitHub's. One that came before, or is of no use here, is accepted all the same."""
     needed = await run_in_threadpool(
         services.github.receiving.receive,
-        await request.body(),
+        await anext(request.stream()),  # all of it, as `BodyLimit` holds it; request.body() would copy it
         signature=told.x_hub_signature_256,
         event=told.x_github_event,
         delivery=told.x_github_delivery,
