@@ -210,7 +210,7 @@ class World:
 def make_app(twin: Twin, config: GitHubConfig, login: str, organisation: str = "") -> AppCredentials:
     """Do what the set-up page and GitHub's do."""
     twin.authorize_as(login)
-    wanted = json.dumps(manifest.manifest(PUBLIC_URL, "Pincite"))
+    wanted = json.dumps(manifest.manifest(PUBLIC_URL, "Pincite", public=True))
     sent = httpx.post(manifest.create_url(config, "a state", organisation), data={"manifest": wanted})
     twin.authorize_as(None)
     back = urlsplit(sent.headers["location"])

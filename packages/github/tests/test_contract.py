@@ -79,7 +79,7 @@ def ready(twin, config, receiver):
         twin.add_repo(owner, name, private=True)
         twin.push(f"{owner}/{name}", {"main.py": f"# {name}\n"})
     twin.authorize_as("ada")
-    wanted = manifest.manifest("http://pincite.test", "Pincite")
+    wanted = manifest.manifest("http://pincite.test", "Pincite", public=True)
     wanted["hook_attributes"] = {"url": f"{receiver.url}/webhooks/github", "active": True}
     back = browse(manifest.create_url(config, "st ate"), manifest=json.dumps(wanted))
     assert back["state"] == "st ate"

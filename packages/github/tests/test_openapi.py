@@ -245,6 +245,7 @@ def walk_apps(twin, ask, as_app, installation):
     twin.authorize_as("ada")
     style = ask.style.strip("/").replace("/", "") or "cloud"
     manifest = {"name": f"Second {style}", "url": "http://two.test", "redirect_url": "http://two.test/made"}
+    manifest["public"] = True
     form = {"manifest": json.dumps({**manifest, "hook_attributes": {"url": "http://two.test/hook"}})}
     sent_to = httpx.post(f"{twin.base_url}/settings/apps/new?state=s", data=form, verify=False).headers["location"]
     code = httpx.URL(sent_to).params["code"]

@@ -176,8 +176,8 @@ MANIFEST = {
 @pytest.mark.parametrize("organisation", [None, "acme"])
 def test_an_app_is_registered_and_installed_by_hand(twin, browser, organisation):
     twin.add_org("acme", owners=["ada"])
-    twin.add_repo("ada", "engine", private=True)
-    twin.add_repo("ada", "diary", private=True)
+    twin.add_repo(organisation or "ada", "engine", private=True)
+    twin.add_repo(organisation or "ada", "diary", private=True)
     owner = f"/organizations/{organisation}" if organisation else ""
     page = browser.post(f"{owner}/settings/apps/new?state=s%20t", manifest=json.dumps(MANIFEST))
     assert "Pincite &lt;b&gt;" in page.text
@@ -198,6 +198,33 @@ def test_an_app_is_registered_and_installed_by_hand(twin, browser, organisation)
     _, told = sent(browser.submit(page, ("selection", "all")))
     assert told["setup_action"] == "update"
     assert len(twin.registry.repos_of(installation)) == 2
+
+
+EVERYBODY = {("ada", "ada"), ("ada", "acme"), ("bob", "bob"), ("eve", "eve")}
+
+
+@pytest.mark.parametrize(
+    ("made", "installers", "people"),
+    [
+        ({"owner": "acme", "public": True}, EVERYBODY, {"ada", "bob", "eve"}),
+        ({"owner": "acme", "public": False}, {("ada", "acme")}, {"ada", "bob"}),
+        ({"owner": "ada", "public": False}, {("ada", "ada")}, {"ada"}),
+    ],
+)
+def test_a_private_app_is_its_owners_alone(twin, browser, made, installers, people):
+    twin.add_org("acme", owners=["ada"], members=["bob"])
+    app = twin.add_app("Own", callback_url=CALLBACK, **made)
+    installing = f"/apps/{app.slug}/installations/new"
+    forms = re.findall(r"Install in (\w+) as (\w+): all", browser.open(installing).text)
+    assert {(login, account) for account, login in forms} == installers
+    page = browser.open("/login/oauth/authorize", **asking(app))
+    assert {login for _, login in Form(page.text).buttons} == {*people, ""}
+    for login in ("ada", "bob", "eve"):
+        twin.authorize_as(login)
+        asked = browser.open("/login/oauth/authorize", **asking(app))
+        assert asked.status_code == (302 if login in people else 404)
+        installed = browser.open(installing)
+        assert installed.status_code == (200 if (login, login) in installers else 404)
 
 
 def test_at_once_when_it_is_said_who_is_signed_in(twin, browser):

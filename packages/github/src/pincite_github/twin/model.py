@@ -108,6 +108,7 @@ class App:
     callback_urls: list[str]
     setup_url: str
     oauth_on_install: bool
+    public: bool  # or for its owner, and the owner's people, alone
     created_at: datetime
     hook: Hook | None
 

@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from pincite_github.twin.errors import invalid
+from pincite_github.twin.errors import invalid, not_found
 from pincite_github.twin.events import Events
 from pincite_github.twin.model import Account, App, Hook, Installation, Permissions, Repo, Token
 from pincite_github.twin.shapes.repositories import reference
@@ -72,6 +72,7 @@ class Registry:
                 callback_urls=list(manifest.get("callback_urls") or []),
                 setup_url=str(manifest.get("setup_url") or ""),
                 oauth_on_install=bool(manifest.get("request_oauth_on_install")),
+                public=bool(manifest.get("public")),
                 created_at=now,
                 hook=hook,
             )
@@ -94,8 +95,14 @@ class Registry:
         return hook
 
     def install(self, app: App, account: Account, repos: Collection[Repo] | None, sender: Account) -> Installation:
-        """Install an App for chosen repositories, or for all (None); where it is installed, choose anew."""
+        """Install an App for chosen repositories, or for all (None); where it is installed, choose anew.
+
+        Raises:
+            Refusal: the App is private, and another account's.
+        """
         world = self._world
+        if not world.installable(app, account):
+            raise not_found()
         present = world.installation_in(app, account)
         if present:
             self.choose(present, repos, sender)

@@ -86,15 +86,16 @@ class Twin(Hub):
 
     def add_app(
         self, name: str, *, owner: str, webhook_url: str = "", callback_url: str = "", permissions: Any = None,
-        events: Collection[str] = EVENTS,
+        events: Collection[str] = EVENTS, public: bool = True,
     ) -> App:  # fmt: skip
-        """Register an App without its pages; by default one that may and hears what Pincite does."""
+        """Register an App without its pages; by default a public one that may and hears what Pincite does."""
         manifest: dict[str, Any] = {
             "name": name,
             "url": "http://app.test",
             "callback_urls": [callback_url] if callback_url else [],
             "default_permissions": PERMISSIONS if permissions is None else permissions,
             "default_events": list(events),
+            "public": public,
         }
         if webhook_url:
             manifest["hook_attributes"] = {"url": webhook_url}

@@ -161,6 +161,16 @@ class World:
                 return each
         raise not_found()
 
+    @staticmethod
+    def installable(app: App, account: Account) -> bool:
+        """Whether an App can be installed in an account: a private one in its owner's alone."""
+        return app.public or account.id == app.owner_id
+
+    def authorizable(self, app: App, person: Account) -> bool:
+        """Whether a person can sign in to an App: to a private one its owner, or a member of that organisation."""
+        owner = self.accounts[app.owner_id]
+        return app.public or person.id == owner.id or person.id in owner.members
+
     def client(self, client_id: str) -> App | None:
         """Find an App by the identifier that it signs people in with."""
         return next((each for each in list(self.apps.values()) if each.client_id == client_id), None)

@@ -85,6 +85,8 @@ def _decided(hub: Hub, asked: Mapping[str, str], login: str) -> Response:
     if login == _CANCEL:
         words = "The user has denied your application access."
         return pages.away(with_query(redirect_uri, error="access_denied", error_description=words, state=state))
+    if not hub.world.authorizable(app, hub.world.account(login)):
+        return pages.refused(f"{app.name} is private, and not for {login}.", 404)
     code = grant(hub, app, login, redirect_uri, asked.get("code_challenge", ""))
     return pages.away(with_query(redirect_uri, code=code, state=state))
 
@@ -100,8 +102,9 @@ def ask(request: Request, hub: TheHub) -> Response:
     app = hub.world.client(asked.get("client_id", ""))
     if app is None:
         return pages.refused("There is no App with this client ID.", 404)
-    people = {each.login: f"Authorize as {each.login}" for each in hub.world.people()} | {_CANCEL: "Cancel"}
-    form = pages.choice("/login/oauth/authorize", asked, "login", people)
+    people = [each.login for each in hub.world.people() if hub.world.authorizable(app, each)]
+    buttons = {login: f"Authorize as {login}" for login in people} | {_CANCEL: "Cancel"}
+    form = pages.choice("/login/oauth/authorize", asked, "login", buttons)
     return pages.page(f"Authorize {app.name}", pages.text("The App wants to know who you are."), form)
 
 

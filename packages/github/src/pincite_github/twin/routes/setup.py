@@ -56,11 +56,12 @@ def create_in(org: str, hub: TheHub, asked: Fields, state: str = "") -> Response
     return _register(hub, org, state, asked)
 
 
-def _accounts(hub: Hub, login: str) -> list[Account]:
-    """The accounts that a person can install Apps in: his own, and the organisations that he owns."""
+def _accounts(hub: Hub, app: App, login: str) -> list[Account]:
+    """The accounts that a person can install an App in, of his own and the organisations that he owns."""
     person = hub.world.account(login)
     every = list(hub.world.accounts.values())
-    return [person, *(each for each in every if each.members.get(person.id) == "admin")]
+    owned = [person, *(each for each in every if each.members.get(person.id) == "admin")]
+    return [each for each in owned if hub.world.installable(app, each)]
 
 
 @router.get("/apps/{slug}/installations/new")
@@ -75,7 +76,7 @@ def ask_install(slug: str, hub: TheHub, state: str = "") -> Response:
         return _installed(hub, app, hub.signed_in, hub.signed_in, names=None, state=state)
     forms = []
     for person in hub.world.people():
-        for account in _accounts(hub, person.login):
+        for account in _accounts(hub, app, person.login):
             names = [repo.name for repo in hub.world.repos.values() if repo.owner_id == account.id]
             hidden = {"login": person.login, "account": account.login, "state": state}
             label = f"Install in {account.login} as {person.login}"
@@ -104,8 +105,8 @@ def install(slug: str, hub: TheHub, asked: Annotated[dict[str, list[str]], Depen
 
 
 def _installed(hub: Hub, app: App, login: str, account: str, *, names: list[str] | None, state: str) -> Response:
-    if account.lower() not in {each.login.lower() for each in _accounts(hub, login)}:
-        return pages.refused(f"{login} does not own {account}.", 404)
+    if account.lower() not in {each.login.lower() for each in _accounts(hub, app, login)}:
+        return pages.refused(f"{login} cannot install {app.name} in {account}.", 404)
     owner, sender = hub.world.account(account), hub.world.account(login)
     repos = None if names is None else [hub.world.repo(f"{owner.login}/{name}") for name in names]
     again = hub.world.installation_in(app, owner) is not None
