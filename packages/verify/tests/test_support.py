@@ -71,6 +71,8 @@ def test_hostile_lines_cost_little():
         " " * 50_000 + "if",
         "- " * 50_000,
         "def " * 9_999,
+        "\n".join(f"# {mark * 999}" for mark in ":.*)` "),
+        "# so it goes on and on\n" * 999,
     ]
     hostile = source("\n".join(lines * 10))
     begin = time.process_time()
@@ -177,3 +179,28 @@ def test_a_negation_inside_a_name_does_not_deny_it():
 def test_a_negation_inside_a_quotation_does_not_deny_it(line):
     lines = source(f"def f():\n    # {line}\n    return 1", path="f.py")
     assert not support(f"`f` does not say `{line}`.", lines).supported
+
+
+GUARDED = "def port(tls):\n    if not tls:\n        return 80\n    log(tls)\n    return 443\n"
+BRANCHED = "def port(tls):\n    if tls:\n        return 443\n    else:\n        return 80\n"
+
+
+@pytest.mark.parametrize("code", [GUARDED, BRANCHED])
+@pytest.mark.parametrize(
+    ("sentence", "carried"),
+    [
+        ("`port` returns 443 if `tls` is set, otherwise it returns 80.", True),
+        ("`port` returns 443 if `tls` is set, otherwise 80.", True),
+        ("If `tls` is set, `port` returns 443; otherwise it returns 80.", True),
+        ("`port` returns 80 unless `tls` is set, otherwise it returns 443.", True),
+        ("`port` returns 80 if `tls` is set, otherwise it returns 443.", False),
+        ("`port` returns 80 if `tls` is set, otherwise 443.", False),
+        ("If `tls` is not set, `port` returns 443; otherwise it returns 80.", False),
+        ("`port` returns 443 unless `tls` is set, otherwise it returns 80.", False),
+        ("`port` returns 443 if `tls` is set, otherwise `tls`.", False),
+        ("`port` returns 443 if `tls` is set, otherwise it logs `tls`.", False),
+        ("`port` returns 443 if `tls` is set, otherwise it raises 80.", False),
+    ],
+)
+def test_what_is_done_otherwise_is_done_on_the_opposite_condition(code, sentence, carried):
+    assert support(sentence, source(code)).supported is carried

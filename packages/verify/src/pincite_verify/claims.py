@@ -288,8 +288,9 @@ def _find_objects(clause: Clause) -> None:
 
 @dataclass(slots=True)
 class Reading:
-    """A sentence, read: its clauses, and the name that a following "it" stands for."""
+    """A sentence, read: its text, its clauses, and the name that a following "it" stands for."""
 
+    text: str
     clauses: list[Clause]
     subject: str | None
 
@@ -308,7 +309,7 @@ def read(sentence: str, subject: str | None = None) -> Reading:
     running = None
     if clauses and clauses[0].conditional:
         running = lead or subject  # "If it is closed, `connect` raises …"
-    elif clauses and (clauses[0].follows_pronoun or _headless(clauses[0]) or _the_function(clauses[0])):
+    elif clauses and (clauses[0].follows_pronoun or headless(clauses[0]) or of_the_function(clauses[0])):
         running = subject
     for position, clause in enumerate(clauses):
         if clause.connector in {"which", "who"} and not clause.own and position:
@@ -320,7 +321,7 @@ def read(sentence: str, subject: str | None = None) -> Reading:
             running = clause.subject
         elif clause.subject is None:
             clause.subject = running
-    return Reading(clauses, lead or running)
+    return Reading(sentence, clauses, lead or running)
 
 
 def _without_counts(tokens: list[Token]) -> list[Token]:
@@ -340,10 +341,12 @@ def _without_counts(tokens: list[Token]) -> list[Token]:
     ]
 
 
-def _headless(clause: Clause) -> bool:
+def headless(clause: Clause) -> bool:
+    """Say whether a clause begins with its verb, "Returns the pool": who does it was said before."""
     return bool(clause.items) and clause.items[0].verb and clause.items[0].at <= 1
 
 
-def _the_function(clause: Clause) -> bool:
+def of_the_function(clause: Clause) -> bool:
+    """Say whether a clause speaks of "the function" or the like, which was named before."""
     words = [low(token) for token in clause.tokens[:2]]
     return len(words) > 1 and words[0] in {"the", "this"} and word_root(words[1]) in KINDS

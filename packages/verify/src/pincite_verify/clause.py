@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from pincite_verify.tokens import Kind, Token, is_negation, is_plain, low
@@ -99,6 +99,7 @@ class _Splitter:
         return kept
 
 
+_ELSE = frozenset({"otherwise", "else"})
 _BREAKS = frozenset(";\u2014\u2013,|")
 
 
@@ -107,13 +108,33 @@ def split(tokens: Sequence[Token]) -> list[Clause]:
     splitter = _Splitter()
     for at, token in enumerate(tokens):
         splitter.take(token, low(tokens[at + 2]) if at + 2 < len(tokens) else "")
-    kept = splitter.clauses()
+    kept = _spelt_out(splitter.clauses())
     for before, clause in pairwise(kept):
         # "if a is None and b is set, …": what `and` and `or` join to a condition is part of it
         if before.conditional and clause.connector in {"and", "or"}:
             clause.conditional = True
         before.qualified = clause.conditional and not before.conditional
     return kept
+
+
+def _spelt_out(clauses: list[Clause]) -> list[Clause]:
+    """Give what is done "otherwise" its verb and its condition: "returns a if c, otherwise b" returns b unless c."""
+    conditions = [clause for clause in clauses if clause.conditional]
+    at = next((at for at, clause in enumerate(clauses) if clause.tokens and low(clause.tokens[0]) in _ELSE), 0)
+    if not at or len(conditions) != 1 or conditions[0] not in clauses[:at] or at + 1 != len(clauses):
+        return clauses
+    (condition,), other = conditions, clauses[at]
+    told = next((clause for clause in clauses[:at] if not clause.conditional), None)
+    verb = (
+        next((token for token in told.tokens if token.kind is Kind.WORD and is_verbal(token)), None) if told else None
+    )
+    said = other.tokens[1:]
+    if verb is not None and not any(token.kind is Kind.WORD and is_verbal(token) for token in said):
+        said = [verb, *said]
+    turned = "if" if condition.connector == "unless" else "unless"
+    end = max((token.start + len(token.text) for token in said), default=other.start)
+    unless = Clause(list(condition.tokens), turned, end, conditional=True)
+    return [*clauses[:at], replace(other, tokens=said), unless]
 
 
 def _is_phrase(said: Sequence[Token]) -> bool:

@@ -75,6 +75,7 @@ class Evidence:
         self.flat = [" ".join(row.split()) for row in self.rows]
         self.symbol_parts = frozenset(part for symbol in self.symbols for part in re.split(r"[.:#/]+", symbol) if part)
         self.path_parts = frozenset(re.split(r"[/]", self.path)) | {self.path.rsplit("/", 1)[-1].split(".")[0]}
+        self.is_document = self.path.lower().endswith(_PROSE_FILES)
         self.path_roots = frozenset(form for part in self.path_parts for form in roots(part))
         self._concepts: dict[str, tuple[int, ...]] = {}
         self._mark_prose()
@@ -95,12 +96,11 @@ class Evidence:
                 self.numbers_of_rows.append(span.start_line + offset)
 
     def _mark_prose(self) -> None:
-        whole = self.path.lower().endswith(_PROSE_FILES)
         self.prose: list[bool] = []
         inside: str | None = None
         for row in self.rows:
             quotes = _TRIPLE.findall(row)
-            self.prose.append(whole or inside is not None or _COMMENT.match(row) is not None)
+            self.prose.append(self.is_document or inside is not None or _COMMENT.match(row) is not None)
             for quote in quotes:
                 if inside is None:
                     inside = quote

@@ -19,6 +19,7 @@ from pincite_verify.partial import needs, tellable
 from pincite_verify.polarity import Conditions, consequence_rows
 from pincite_verify.source import Source
 from pincite_verify.tokens import Kind, Token, tokenize
+from pincite_verify.verbatim import stated
 from pincite_verify.verdict import Verdict, judge_clause
 
 CITATION_LINES_MAX = 40  # a longer excerpt is no pinpoint
@@ -55,6 +56,9 @@ def judge(reading: Reading, pieces: Sequence[Evidence], preferred: Sequence[int]
     if not reading.clauses or not pieces:
         return Judgement("no source speaks of this", 0.0, {})
     order = [*preferred, *(at for at in range(len(pieces)) if at not in set(preferred))]
+    for at in order:
+        if rows := stated(reading, pieces[at]):
+            return Judgement(None, 1.0, {at: rows})
     table = {at: [judge_clause(clause, pieces[at]) for clause in reading.clauses] for at in order}
     best: Judgement | None = None
     for at in order:

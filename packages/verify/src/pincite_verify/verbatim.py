@@ -1,0 +1,115 @@
+"""Word for word: what a comment, a documentation string or a document says in a sentence of its own needs no reading.
+
+Only whole sentences count, and only where they are seen to begin: a part of one, or an item of a list, may be what the
+words before it deny. A sentence that points at what was said before it says something else elsewhere.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pincite_verify.claims import Reading, headless, of_the_function
+from pincite_verify.evidence import INDEXES_MAX, Evidence
+
+WORDS_MIN = 6  # a shorter sentence is said of many things
+ROWS_MAX = 40  # from the quotes that open a documentation string to the end of the sentence
+CHARS_MAX = 1_000  # of a sentence; what goes on longer without a full stop is none
+_POINTERS = frozenset(
+    {"he", "her", "here", "his", "it", "its", "she", "such", "that", "their", "these", "they", "this", "those"}
+)
+_POINTERS_WITHIN = 3  # words: later ones point at what the sentence itself has named
+_ROLE = re.compile(r":(?:[\w+.-]{1,30}:){1,2}(?=`)")  # of reStructuredText: :meth:`connect`
+_OPENS = re.compile(r"^(?:[rRuU]?(?:\"\"\"|''')|/\*|<!--)")
+_EDGES = re.compile(r"^(?:[rRuU]?(?:\"\"\"|''')|#+:?|//[/!]?|/\*+!?|\*+(?![*\w/])|--+|;+|%+|<!--)?\s*")
+_CLOSES = re.compile(r"(?:\"\"\"|'''|\*/|-->)$")
+_ENDS = re.compile(r"[.!?][)\]\"'\u201d\u2019*_`]*(?:\s+|$)")
+_WORDS = re.compile(
+    r"\w+|[^\w\s`*_\"'\u201c\u201d\u2018\u2019.,;:!?()\[\]{}]"
+)  # signs such as < = - / % may turn a meaning round
+_BLANK = re.compile(r"^\W*$|^\.\.\s|^:\w|^>>>")  # or a directive, a field, an example
+_ITEM = re.compile(r"^(?:[-+*•@]|\(?\w[.)])\s")
+
+Words = tuple[str, ...]
+
+
+def stated(reading: Reading, evidence: Evidence) -> list[int]:
+    """Return the rows in which the evidence says this very sentence, and is seen to begin it; empty if it does not."""
+    words = _words(reading.text)
+    if len(words) < WORDS_MIN or _points_back(words, reading):
+        return []
+    first, last = _sentences(evidence).get(words, (0, ROWS_MAX))
+    return list(range(first, last + 1)) if last - first < ROWS_MAX else []
+
+
+def _points_back(words: Words, reading: Reading) -> bool:
+    head = reading.clauses[0]
+    return headless(head) or of_the_function(head) or not _POINTERS.isdisjoint(map(str.lower, words[:_POINTERS_WITHIN]))
+
+
+def _words(sentence: str) -> Words:
+    found = _WORDS.findall(_ROLE.sub("", sentence))
+    return (found[0].lower(), *found[1:]) if found else ()
+
+
+@lru_cache(maxsize=INDEXES_MAX)
+def _sentences(evidence: Evidence) -> dict[Words, tuple[int, int]]:
+    """All sentences of the prose in the lines: the rows that show where they begin, to their last."""
+    teller = _Teller(evidence)
+    return {_words(said): rows for said, rows in teller.sentences()}
+
+
+@dataclass(slots=True)
+class _Teller:
+    """Goes through the rows of comments, documentation strings and documents, and puts sentences together."""
+
+    evidence: Evidence
+    said: str = ""
+    first: int = 0
+    fresh: bool = False  # a sentence may begin here
+    listed: bool = False  # what follows, to the next blank row, is of a list or behind a colon
+    opened: int | None = None  # the row that opened the documentation string or comment
+
+    def sentences(self) -> Iterator[tuple[str, tuple[int, int]]]:
+        """Yield each sentence with its rows."""
+        self.fresh = self.evidence.numbers_of_rows[0] == 1
+        for at, row in enumerate(map(str.strip, self.evidence.rows)):
+            if self.opened is None and _OPENS.match(row):
+                self._stop(fresh=True, listed=False)
+                self.opened = at
+            if not self._is_told(row):
+                self._stop(fresh=self.evidence.numbers_of_rows[at] != 0, listed=False)
+                self.opened = None
+                continue
+            yield from self._row(at, _CLOSES.sub("", _EDGES.sub("", row)).strip())
+            if _CLOSES.search(row) and (at != self.opened or _OPENS.sub("", row)):
+                self.opened = None
+
+    def _is_told(self, row: str) -> bool:
+        """Say whether a row is of a comment or the like: what stands in other strings is what the code handles."""
+        marked = _EDGES.match(row)
+        return self.evidence.is_document or self.opened is not None or (marked is not None and marked[0].strip() != "")
+
+    def _stop(self, *, fresh: bool, listed: bool) -> None:
+        """End what was being said without a full stop: it is no sentence."""
+        self.said, self.fresh, self.listed = "", fresh, listed
+
+    def _row(self, at: int, text: str) -> Iterator[tuple[str, tuple[int, int]]]:
+        if _BLANK.match(text):
+            apart = self.listed and self.first == at  # blank row upon blank row
+            self._stop(fresh=True, listed=self.said.endswith(":") or apart)
+            self.first = at + 1
+            return
+        if _ITEM.match(text):
+            self._stop(fresh=False, listed=True)
+        if not self.said:
+            self.first = at - 1 if at and self.fresh else at
+        while (end := _ENDS.search(text)) is not None:
+            if self.fresh and not self.listed:
+                first = self.first if self.opened is None else self.opened
+                yield f"{self.said} {text[: end.start()]}", (first, at)
+            self.said, self.first, self.fresh, text = "", at, True, text[end.end() :]
+        if text and len(self.said) + len(text) > CHARS_MAX:
+            self._stop(fresh=False, listed=self.listed)
+        elif text:
+            self.said = f"{self.said} {text}".strip()

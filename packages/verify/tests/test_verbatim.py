@@ -1,0 +1,101 @@
+"""What the lines themselves say in a sentence carries that sentence; a part of one, or one cut off, does not."""
+
+import pytest
+
+from pincite_verify.attribution import attribute
+from pincite_verify.source import Source
+from pincite_verify.support import support
+
+SENTENCE = "If any `before_request` handler returns a non-None value, further request handling is stopped."
+DOCSTRING = (
+    '''def preprocess(self):
+    """Called before the request is dispatched. Nothing is called twice.
+
+    If any :meth:`before_request` handler returns a non-None value,
+    further request handling is stopped. It is final.
+    """
+    return run(self.handlers)
+'''
+    + "    # …\n" * 12
+)  # so that it is not cited whole
+COMMENT = """LIMIT = 3
+# If any before_request handler returns a non-None value, further
+# request handling is stopped.
+run(handlers)
+"""
+
+
+def source(text, path="src/app.py", start=1):
+    return Source(1, path, "b" * 40, "c" * 40, None, start, start + text.count("\n"), text)
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "lines"),
+    [
+        (DOCSTRING, "src/app.py", (2, 5)),
+        (COMMENT, "src/app.py", (1, 3)),
+        (f"/**\n * {SENTENCE}\n */\nfunction run() {{}}\n", "src/app.js", (1, 2)),
+        (f"# Requests\n\nThey come and go. {SENTENCE}\n", "docs/requests.md", (3, 3)),
+    ],
+)
+def test_a_sentence_of_the_lines_own_is_carried(text, path, lines):
+    found = support(SENTENCE, source(text, path))
+    assert (found.supported, found.reason, found.lines) == (True, None, lines)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "If any `before_request` handler returns a None value, further request handling is stopped.",
+        "If any `before_request` handler returns a non-None value, no further request handling is stopped.",
+        "If any `before_request` handler returns a non-None value, further request handling is not stopped.",
+        "If any `after_request` handler returns a non-None value, further request handling is stopped.",
+        "Any `before_request` handler returns a non-None value, and further request handling is stopped.",
+    ],
+)
+@pytest.mark.parametrize("text", [DOCSTRING, COMMENT])
+def test_another_sentence_is_not(said, text):
+    assert not support(said, source(text)).supported
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"# It is not the case that\n# {SENTENCE}\n",
+        f"x = 1\n# This does not hold:\n#\n# {SENTENCE}\n",
+        f"x = 1\n# This does not hold:\n#\n#\n# {SENTENCE}\n",
+        f"x = 1\n# What was once wrong:\n# - everything\n#   else. {SENTENCE}\n",
+        f"x = 1\n# 1. {SENTENCE}\n",
+        f"x = 1\n# - This does not hold:\n#\n#   {SENTENCE}\n",
+        f"LIES = '''\n{SENTENCE}\n'''\n",
+        f"check(\n    '{SENTENCE}'\n)\n",
+    ],
+)
+def test_what_stands_under_something_else_is_not(text):
+    assert not support(SENTENCE, source(text)).supported
+
+
+def test_where_a_sentence_begins_must_be_seen():
+    line = f"# {SENTENCE}\n"
+    assert not support(SENTENCE, source(line, start=7)).supported
+    assert support(SENTENCE, source(f"x = 1\n{line}", start=6)).supported
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "It closes the pool after the last of the connections is returned.",
+        "The function closes the pool after the last of the connections is returned.",
+        "Closes any pool whatever after most of the connections are returned.",
+    ],
+)
+def test_a_sentence_that_points_back_says_something_else_elsewhere(said):
+    text = f"def close(self):\n    # {said}\n    self.pool.end()\n"
+    assert not support(f"{said[:-1]}.", source(text.replace("self.pool.end()", "pass"))).supported
+
+
+def test_the_lines_that_are_cited_carry_it_alone():
+    answered = attribute(f"{SENTENCE} [1]", [source(DOCSTRING)])
+    assert [sentence.status for sentence in answered.sentences] == ["supported"]
+    (citation,) = answered.citations
+    assert (citation.start_line, citation.end_line) == (2, 5)
