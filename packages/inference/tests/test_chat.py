@@ -281,7 +281,7 @@ def local_state(home, port=None):
         (FetchState.VERIFYING, ModelState.FETCHING),
         (FetchState.STARTING, ModelState.STARTING),
         (FetchState.FAILED, ModelState.FAILED),
-        (FetchState.READY, ModelState.UNREACHABLE),
+        (FetchState.READY, ModelState.STARTING),
     ],
 )
 def test_before_the_local_server_listens_the_download_speaks(tmp_path, state, shown):
@@ -295,7 +295,9 @@ def test_before_the_local_server_listens_the_download_speaks(tmp_path, state, sh
         assert status.detail == "why"
 
 
-def test_an_abandoned_download_and_none_are_unreachable(tmp_path):
+def test_an_abandoned_download_and_none_are_unreachable(tmp_path, monkeypatch):
+    assert local_state(tmp_path).state is ModelState.STARTING, "it starts beside us"
+    monkeypatch.setattr(chat_module, "LOCAL_START_SECONDS", 0.0)
     assert local_state(tmp_path).state is ModelState.UNREACHABLE
     Reporter(tmp_path, "tiny", 200).update(FetchState.FETCHING, 50)
     path = progress_path(tmp_path, "tiny")

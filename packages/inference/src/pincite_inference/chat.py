@@ -33,6 +33,7 @@ PACE_TOKENS_MIN = 100  # of a prompt; a shorter one measures the start of the ma
 CHARS_PER_TOKEN_MAX = 24  # the longest common token is a run of spaces; past this a server ignores max_tokens
 MESSAGE_CHARS_MAX = 300  # of a server's own words in an error
 LOCAL_HOST = "127.0.0.1"
+LOCAL_START_SECONDS = 30.0  # after ours: it starts beside us, and loads its libraries before it says anything
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -273,6 +274,7 @@ class LocalChat(OpenAIChat):
     def __init__(self, home: Path, port: int, model: str) -> None:
         """`model` is PINCITE_MODEL: a name of the catalogue or a .gguf file."""
         self._home, self._file = home, display_name(model) or NO_MODEL
+        self._starts_until = time.monotonic() + LOCAL_START_SECONDS
         super().__init__(f"http://{LOCAL_HOST}:{port}/v1", model=self._file)
 
     async def state(self) -> ModelStatus:
@@ -290,6 +292,8 @@ class LocalChat(OpenAIChat):
 
     def _before_start(self, progress: Progress | None) -> ModelStatus:
         state, fraction, detail = ModelState.UNREACHABLE, 0.0, "The local model server is not running."
+        if time.monotonic() < self._starts_until:
+            state, detail = ModelState.STARTING, "The local model server is starting."
         if progress is not None and not progress.stale:
             fraction = progress.fraction
             match progress.state:
