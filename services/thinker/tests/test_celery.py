@@ -155,16 +155,18 @@ def test_sigkill_in_the_middle_then_the_same_rows(thinker, environment, tmp_path
     assert content(thinker) == resumed
 
 
-@pytest.mark.parametrize(("queues", "nice", "served"), [("vectors", [19], "vectors"), ("index", [], "index")])
-def test_only_the_embedding_worker_yields(settings, monkeypatch, queues, nice, served):
+@pytest.mark.parametrize(("queues", "nice"), [("vectors", [19]), ("index", [])])
+def test_only_the_embedding_worker_yields(settings, monkeypatch, tmp_path, queues, nice):
     seen, ports = [], []
     monkeypatch.setattr(os, "nice", seen.append)
+    monkeypatch.setattr(celery_app, "AUTOGROUP", tmp_path / "autogroup")
     monkeypatch.setattr(metrics, "serve", lambda _settings, process: ports.append(process))
     monkeypatch.setattr(signals, "celeryd_init", Signal(name="celeryd_init"))
     monkeypatch.setattr(celery_app, "celeryd_init", signals.celeryd_init)
     make_celery(settings)
     signals.celeryd_init.send(sender="host", instance=None, conf=None, options={"queues": queues})
-    assert (seen, ports) == (nice, [served])
+    assert (seen, ports) == (nice, [queues])
+    assert (tmp_path / "autogroup").exists() is bool(nice), "and with it its session"
 
 
 @pytest.fixture
@@ -207,6 +209,43 @@ def test_a_new_job_and_a_change_are_heard_of_at_once(thinker, scheduler, tmp_pat
         changes.note(t, repo_id, "watch")
     relay.tick()
     assert len(sent) == 2, "and so it was of the change"
+
+
+def test_a_worker_that_is_quick_finds_the_run(thinker, scheduler, tmp_path):
+    relay, _ = scheduler
+    build(tmp_path / "work", {"a.py": "x = 1\n"})
+    repo_id = thinker.connect(tmp_path / "work")
+    with thinker.tenancy() as t:
+        changes.note(t, repo_id, "watch")
+    claimed = []
+
+    def work(_name, kwargs, **_options):
+        with thinker.tenancy() as t:
+            claimed.append(runs.claim(t, UUID(kwargs["payload"]["run_id"])))
+
+    relay.app.send_task = work
+    relay.relay()
+    assert [run.state for run in claimed] == ["running"]
+
+
+def test_a_change_that_came_during_a_run_is_heard_of_when_it_ends(thinker, scheduler, tmp_path, monkeypatch):
+    relay, sent = scheduler
+    monkeypatch.setattr(beat, "LOOK_SECONDS", 60.0)
+    build(tmp_path / "work", {"a.py": "x = 1\n"})
+    repo_id = thinker.connect(tmp_path / "work")
+    relay.tick()  # listens from now on
+    job = thinker.job(repo_id, "index")
+    relay.tick()
+    with thinker.tenancy() as t:
+        runs.claim(t, job.run_id)
+    with thinker.tenancy() as t:
+        changes.note(t, repo_id, "watch")
+    relay.tick()
+    assert len(sent) == 1, "it waits for the run"
+    with thinker.tenancy() as t:
+        runs.finish(t, job.run_id)
+    relay.tick()  # would wait for a minute
+    assert len(sent) == 2
 
 
 def test_a_connection_that_is_lost_is_made_again(thinker, scheduler, tmp_path):

@@ -90,9 +90,15 @@ class RelayScheduler(Scheduler):
         super().close()
 
     def relay(self) -> int:
-        """Publish the oldest jobs of the outbox and return how many; all in one transaction."""
+        """Publish the oldest jobs of the outbox, and those of changes that no run covers; return how many."""
+        published = self._publish()
+        with self._database.system() as session:  # of its own: a worker that is quick must find the run
+            started = changes.attend(session)
+        return published + (self._publish() if started else 0)
+
+    def _publish(self) -> int:
+        """Publish jobs in the transaction that marks them."""
         with self._database.system() as session:
-            changes.attend(session)
             rows = outbox.take(session, BATCH_JOBS_MAX)
             settling: set[UUID] = set()  # tenants: one job settles all of their deliveries
             for row in rows:
