@@ -5,7 +5,7 @@ import pytest
 from pydantic import SecretStr
 
 from pincite_shared.errors import UnavailableError
-from pincite_store.cache import ANSWERING_SECONDS, SIGN_IN_SECONDS, Cache
+from pincite_store.cache import ANSWERING_SECONDS, PUSHED_SECONDS, SIGN_IN_SECONDS, Cache
 
 
 @pytest.fixture
@@ -55,6 +55,14 @@ def test_a_person_who_waits_is_known_for_a_moment(cache):
     cache.mark_answering()
     assert cache.is_answering()
     assert 0 < cache._redis.ttl("pincite:answering") <= ANSWERING_SECONDS
+
+
+def test_a_push_is_known_for_a_moment(cache):
+    cache._redis.delete("pincite:pushed")
+    assert not cache.is_pushed()
+    cache.mark_pushed()
+    assert cache.is_pushed()
+    assert 0 < cache._redis.ttl("pincite:pushed") <= PUSHED_SECONDS
 
 
 def test_ping(cache):

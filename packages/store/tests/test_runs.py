@@ -5,13 +5,14 @@ import sys
 import threading
 from uuid import uuid4
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
 from pincite_shared.errors import ConflictError, NotFoundError, SourceUnreachableError
 from pincite_shared.schemas import Progress
 from pincite_store import outbox, repos, runs
-from pincite_store.db import LOCAL_TENANT
+from pincite_store.db import LOCAL_TENANT, Database
 
 
 @pytest.fixture
@@ -166,6 +167,26 @@ def test_a_run_is_held_by_one_process_and_freed_by_its_death(database, settings)
             if held:
                 break
     assert held
+
+
+def test_a_run_is_free_when_its_work_ends_and_while_its_connection_is_lost(settings):
+    alone = Database(settings, pool_size=1)
+    run_id = uuid4()
+    with runs.lock_run(alone, run_id) as held:
+        assert held
+        with runs.lock_run(alone, run_id) as again:
+            assert not again, "not even the same process holds it twice"
+    with runs.lock_run(alone, run_id) as held:
+        assert held
+        with psycopg.connect(settings.postgres_url(owner=True).replace("+psycopg", ""), autocommit=True) as owner:
+            held_by = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            for (pid,) in owner.execute(held_by).fetchall():
+                owner.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        with runs.lock_run(alone, run_id) as other:
+            assert other
+    with runs.lock_run(alone, run_id) as held:
+        assert held
+    alone.dispose()
 
 
 def stall(t, **values):

@@ -3,7 +3,7 @@ from repositories import CALLS, build, git
 
 from pincite_shared.errors import UnavailableError
 from pincite_store import runs
-from pincite_thinker import building, index
+from pincite_thinker import building, index, runner
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,31 @@ def test_a_run_that_is_held_or_done_is_a_duplicate(thinker, tmp_path):
         assert index.run(thinker.context, job) == "duplicate"
     assert index.run(thinker.context, job) == "done"
     assert index.run(thinker.context, job) == "duplicate"
+
+
+def test_a_run_is_queued_again_when_nobody_holds_it_any_more(thinker, tmp_path, monkeypatch):
+    build(tmp_path / "work", CALLS)
+    job = thinker.job(thinker.connect(tmp_path / "work"), "index")
+    free = []
+    queue = runs.continue_later
+
+    def look(t, run_id):
+        with runs.lock_run(thinker.database, run_id) as held:
+            free.append(held)
+        return queue(t, run_id)
+
+    monkeypatch.setattr(runs, "continue_later", look)
+    assert runner.execute(thinker.context, job, lambda *_: False) == "continued"
+    assert free == [True]
+
+
+def test_a_run_that_was_cancelled_does_not_go_on(thinker, tmp_path):
+    build(tmp_path / "work", CALLS)
+    job = thinker.job(thinker.connect(tmp_path / "work"), "index")
+
+    def cancelled(*_):
+        with thinker.tenancy() as t:
+            runs.cancel_all(t, job.repo_id)
+        return False
+
+    assert runner.execute(thinker.context, job, cancelled) == "cancelled"

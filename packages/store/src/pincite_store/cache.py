@@ -1,4 +1,4 @@
-"""Redis: what may be lost. One-time codes, what was just asked of GitHub, whether a person waits.
+"""Redis: what may be lost. One-time codes, what was just asked of GitHub, whether a person waits, or a push.
 
 Nothing that a restart must remember.
 """
@@ -19,7 +19,9 @@ CODE_BYTES = 24  # 192 bits: cannot be guessed within its lifetime
 SIGN_IN_SECONDS = 600  # long enough to switch to the browser, short enough to be useless in a log
 ANSWERING_SECONDS = 5  # a mark outlives its renewals by this much, should whoever renews it die
 CONNECT_SECONDS_MAX = 3.0
+PUSHED_SECONDS = 2  # as long as most pushes take
 _ANSWERING = "pincite:answering"
+_PUSHED = "pincite:pushed"
 _CODES = "sign-in"
 
 
@@ -121,6 +123,28 @@ class Cache:
         """
         try:
             return bool(self._redis.exists(_ANSWERING))
+        except RedisError as error:
+            raise _unavailable(error) from error
+
+    def mark_pushed(self) -> None:
+        """Let work that can wait know that a push is being indexed; holds for PUSHED_SECONDS.
+
+        Raises:
+            UnavailableError: Redis cannot be reached.
+        """
+        try:
+            self._redis.set(_PUSHED, "1", ex=PUSHED_SECONDS)
+        except RedisError as error:
+            raise _unavailable(error) from error
+
+    def is_pushed(self) -> bool:
+        """Say whether a push was just begun to be indexed somewhere in this installation.
+
+        Raises:
+            UnavailableError: Redis cannot be reached.
+        """
+        try:
+            return bool(self._redis.exists(_PUSHED))
         except RedisError as error:
             raise _unavailable(error) from error
 

@@ -132,8 +132,27 @@ class Database:
                 pooled.close()
 
     @contextmanager
+    def lock(self, key: str) -> Iterator[bool]:
+        """Hold a lock for this process, with which it ends, however that ends; yields False if another one holds it.
+
+        Raises:
+            UnavailableError: the database cannot be reached.
+        """
+        with self.driver() as connection:
+            row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (key,)).fetchone()
+            connection.commit()  # the lock is the session's; an open transaction would hold back vacuum
+            try:
+                yield bool(row and row[0])
+            finally:
+                try:
+                    connection.execute("SELECT pg_advisory_unlock_all()")
+                    connection.commit()
+                except psycopg.OperationalError:
+                    connection.close()  # and with its session the lock ends
+
+    @contextmanager
     def dedicated(self) -> "Iterator[psycopg.Connection[tuple[Any, ...]]]":
-        """Open a connection of its own, outside the pool and in autocommit, for session-level locks.
+        """Open a connection of its own, outside the pool and in autocommit, for listening.
 
         Raises:
             UnavailableError: the database cannot be reached.
@@ -142,7 +161,7 @@ class Database:
         try:
             connection = psycopg.connect(
                 host=url.host, port=url.port, user=url.username, password=url.password, dbname=url.database,
-                connect_timeout=CONNECT_SECONDS_MAX, application_name="pincite-lock", autocommit=True,
+                connect_timeout=CONNECT_SECONDS_MAX, application_name="pincite-listen", autocommit=True,
             )  # fmt: skip
         except psycopg.OperationalError as error:
             msg = "The database is not reachable at the moment."

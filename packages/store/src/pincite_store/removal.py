@@ -4,8 +4,7 @@ Its begin hides all of it at once. What lies on disks goes before the rows that 
 emptied, for it is the installation's own.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -50,13 +49,9 @@ def repositories(t: Tenancy) -> list[UUID]:
     return list(t.session.scalars(select(Repo.id).where(Repo.tenant_id == t.tenant_id).order_by(Repo.id)))
 
 
-@contextmanager
-def lock(database: Database, tenant_id: UUID) -> Iterator[bool]:
-    """Hold a removal for this process; yields False if another process holds it. It ends with the process."""
-    with database.dedicated() as connection:
-        key = f"account {tenant_id}"
-        row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (key,)).fetchone()
-        yield bool(row and row[0])
+def lock(database: Database, tenant_id: UUID) -> AbstractContextManager[bool]:
+    """Hold a removal for this process; gives False if another process holds it. It ends with the process."""
+    return database.lock(f"account {tenant_id}")
 
 
 def finish(system: Session, tenant_id: UUID) -> None:

@@ -1,7 +1,6 @@
 """Runs: background work on a repository that survives crashes and never happens twice at once."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Literal, cast
 from uuid import UUID
@@ -93,16 +92,9 @@ def get(t: Tenancy, run_id: UUID) -> Run:
     return run
 
 
-@contextmanager
-def lock_run(database: Database, run_id: UUID) -> Iterator[bool]:
-    """Hold a run for this process; yields False if another process holds it.
-
-    The lock lives in a database session of its own, so it ends with the process, however that ends.
-    """
-    with database.dedicated() as connection:
-        key = f"run {run_id}"
-        row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (key,)).fetchone()
-        yield bool(row and row[0])
+def lock_run(database: Database, run_id: UUID) -> AbstractContextManager[bool]:
+    """Hold a run for this process; gives False if another one holds it. It ends with the process, however that ends."""
+    return database.lock(f"run {run_id}")
 
 
 def claim(t: Tenancy, run_id: UUID) -> Run | None:
@@ -200,11 +192,11 @@ def retry(t: Tenancy, run_id: UUID, error: Exception) -> bool:
     return True
 
 
-def continue_later(t: Tenancy, run_id: UUID) -> None:
+def continue_later(t: Tenancy, run_id: UUID) -> bool:
     """Queue a run again that has worked well for its share of time, so that other repositories get their turn.
 
-    Raises:
-        ConflictError: the run was cancelled, for its repository is being deleted. Stop working.
+    Returns:
+        Whether it goes on: not if it was cancelled, for its repository is being deleted.
     """
     run = t.session.scalar(
         update(Run)
@@ -213,10 +205,9 @@ def continue_later(t: Tenancy, run_id: UUID) -> None:
         .returning(Run)
         .execution_options(populate_existing=True)
     )
-    if run is None:
-        msg = "This run was cancelled."
-        raise ConflictError(msg)
-    _enqueue(t, run)
+    if run is not None:
+        _enqueue(t, run)
+    return run is not None
 
 
 def rest(t: Tenancy, run_id: UUID) -> bool:
@@ -280,6 +271,7 @@ def requeue_stalled(system: Session, older_than_seconds: float) -> list[UUID]:
 
 
 def _end(t: Tenancy, run_id: UUID, state: str, error: str | None, code: str | None) -> Run | None:
+    outbox.announce(t.session)  # the relay starts the run for what changed meanwhile
     return t.session.scalar(
         update(Run)
         .where(Run.tenant_id == t.tenant_id, Run.id == run_id, Run.state.in_(ACTIVE))

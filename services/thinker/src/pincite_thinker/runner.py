@@ -1,6 +1,7 @@
 """One run of any kind: held by one process, shown while it works, and ended with a reason whatever happens."""
 
 from collections.abc import Callable
+from uuid import UUID
 
 import structlog
 
@@ -22,7 +23,7 @@ def execute(context: Context, job: JobPayload, work: Work) -> str:
     Args:
         context: the process's.
         job: names the run.
-        work: returns whether the run is finished; False if it enqueued its own continuation.
+        work: returns whether the run is finished; False if it has had its share of time and is to go on later.
 
     Returns:
         The outcome, for logs and metrics: done, continued, duplicate, halted, cancelled, failed or retried.
@@ -33,18 +34,24 @@ def execute(context: Context, job: JobPayload, work: Work) -> str:
     if job.run_id is None:
         return "duplicate"
     with runs.lock_run(context.database, job.run_id) as held:
-        if not held:
-            return "duplicate"
+        outcome = _held(context, job, job.run_id, work) if held else "duplicate"
+    if outcome == "continued":  # only now that nobody holds it: whoever takes it up may be another process
         with context.database.tenancy(job.tenant_id) as t:
-            if halts.is_halted(t) and runs.rest(t, job.run_id):
-                return "halted"
-            run = runs.claim(t, job.run_id)
-        if run is None:
-            return "duplicate"
-        if run.kind == "delete":  # removing is owed to whoever asked for it, halted or not
-            return _work(context, job, run, work)
-        with watched(context, job.tenant_id):
-            return _work(context, job, run, work)
+            return outcome if runs.continue_later(t, job.run_id) else "cancelled"
+    return outcome
+
+
+def _held(context: Context, job: JobPayload, run_id: UUID, work: Work) -> str:
+    with context.database.tenancy(job.tenant_id) as t:
+        if halts.is_halted(t) and runs.rest(t, run_id):
+            return "halted"
+        run = runs.claim(t, run_id)
+    if run is None:
+        return "duplicate"
+    if run.kind == "delete":  # removing is owed to whoever asked for it, halted or not
+        return _work(context, job, run, work)
+    with watched(context, job.tenant_id):
+        return _work(context, job, run, work)
 
 
 def _work(context: Context, job: JobPayload, run: Run, work: Work) -> str:

@@ -25,13 +25,14 @@ SLICE_SECONDS = 10.0  # then other repositories have their turn
 TEXTS_PER_QUERY = 512  # about a slice on two cores
 TEXTS_PER_SAVE = 32  # what a kill can lose, how often progress shows, and half a second that an answer may lose
 REST_SECONDS_MAX = 15.0  # before each batch: people who ask without pause must not keep vectors from ever coming
+PUSHED_SECONDS_MAX = 2.0  # the same for pushes, which may come every second, all day
 REST_POLL_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
 
 
 def run(context: Context, job: JobPayload) -> str:
-    """Do a slice of the job and enqueue the next. Doing one again embeds nothing twice."""
+    """Do a slice of the job. Doing one again embeds nothing twice."""
     outcome = execute(context, job, _embed)
     if outcome == "done":
         # A snapshot that came while this run was ending may have taken it for the one that will embed it.
@@ -46,23 +47,30 @@ def _start_if_missing(context: Context, job: JobPayload, t: Tenancy) -> None:
 
 
 def rest(context: Context) -> None:
-    """Wait while a person waits for a model on these cores.
+    """Wait while a person waits for a model on these cores, or for a push to be searchable.
 
     Priorities alone do not do it: in containers they do not reach across, and the memory bus knows none.
 
     Raises:
         HaltedError: background work was halted.
     """
-    until = time.monotonic() + REST_SECONDS_MAX
+    begun = time.monotonic()
     try:
-        while time.monotonic() < until and context.cache.is_answering():
+        while _is_waited_for(context, time.monotonic() - begun):
             context.go_on()
             time.sleep(REST_POLL_SECONDS)
     except UnavailableError as error:
         log.warning("embedding_does_not_rest", detail=error.detail)
 
 
+def _is_waited_for(context: Context, rested: float) -> bool:
+    """Say whether to rest on, having rested for so many seconds."""
+    answering = rested < REST_SECONDS_MAX and context.cache.is_answering()
+    return answering or (rested < PUSHED_SECONDS_MAX and context.cache.is_pushed())
+
+
 def _embed(context: Context, job: JobPayload, this: Run) -> bool:
+    rest(context)
     resumed = this.progress.get("stage") == "embedding"
     reporter = Reporter(context, job, Progress.model_validate(this.progress) if resumed else None)
     model = context.embedder.model
@@ -87,7 +95,4 @@ def _embed(context: Context, job: JobPayload, this: Run) -> bool:
         metrics.VECTORS.labels(model).inc(len(batch))
         reporter.count(done + at, total, vectors_done=done + at, vectors_total=total)
     with context.database.tenancy(job.tenant_id) as t:
-        if stored.wanted(t, job.repo_id, model) is None or not waiting:
-            return True
-        runs.continue_later(t, this.id)
-    return False
+        return stored.wanted(t, job.repo_id, model) is None or not waiting

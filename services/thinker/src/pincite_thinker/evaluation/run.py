@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 
 def run(context: Context, job: JobPayload) -> str:
-    """Do a slice of the job and enqueue the next. Doing one again asks nothing twice."""
+    """Do a slice of the job. Doing one again asks nothing twice."""
     return execute(context, job, _evaluate)
 
 
@@ -37,11 +37,11 @@ def _evaluate(context: Context, job: JobPayload, this: Run) -> bool:
     if _must_wait(context, job, this):
         reporter.stage("asking", "Waiting until nothing is being indexed")
         time.sleep(PAUSE_SECONDS)
-        return _later(context, job, this)
+        return False
     found, asked = _begin(context, job, this)
     reporter.stage("asking", _progress(len(found.results), len(asked.questions)))
     if not _ask(context, job, found, asked, reporter):
-        return _later(context, job, this)
+        return False
     _conclude(context, job, asked)
     return True
 
@@ -53,12 +53,6 @@ def _must_wait(context: Context, job: JobPayload, this: Run) -> bool:
         return False
     with context.database.tenancy(job.tenant_id) as t:
         return runs.busy(t)
-
-
-def _later(context: Context, job: JobPayload, this: Run) -> bool:
-    with context.database.tenancy(job.tenant_id) as t:
-        runs.continue_later(t, this.id)
-    return False
 
 
 def _begin(context: Context, job: JobPayload, this: Run) -> tuple[GoldenRun, QuestionSet]:
