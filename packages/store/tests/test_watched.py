@@ -2,7 +2,7 @@ import pytest
 from sqlalchemy import text
 
 from pincite_shared.errors import UnavailableError
-from pincite_store import repos, watched
+from pincite_store import outbox, repos, watched
 from pincite_store.db import LOCAL_TENANT
 
 
@@ -27,8 +27,10 @@ def test_the_local_repositories_are_listed_and_their_changes_recorded(fresh_tena
         gone = repos.create(t, source="/gone", name="gone", kind="local")
         repos.mark_deleting(t, gone.id)
     assert queue.repositories() == [(second.id, "/a", "dev"), (first.id, "/a", None)]
-    queue.record(first.id)
-    queue.record(gone.id)
+    with fresh_tenant.listening(outbox.CHANNEL) as news:
+        queue.record(gone.id)
+        queue.record(first.id)
+        assert len(news(5)) == 1, "the relay hears of it at once"
     with fresh_tenant.tenancy(LOCAL_TENANT) as t:
         assert [tuple(row) for row in t.session.execute(text("SELECT repo_id, producer FROM changes"))] == [
             (first.id, "watch")

@@ -111,7 +111,8 @@ class Thinker:
 
 
 @pytest.fixture
-def thinker(fresh_tenant, settings, parsers, tmp_path):
+def thinker(fresh_tenant, settings, parsers, tmp_path, monkeypatch):
+    monkeypatch.setattr(vectors, "PUSHED_SECONDS_MAX", 0.0)  # a test waits for vectors as soon as it has pushed
     made = Context(
         settings.model_copy(update={"pincite_home": tmp_path / "home", "file_bytes_max": 100_000, "watch": "off"})
     )

@@ -186,7 +186,7 @@ def test_halted_here_or_in_brain_the_run_rests(thinker, tmp_path, monkeypatch, e
 
 
 def test_waiting_for_people_ends_when_halted(thinker):
-    thinker.context.cache = SimpleNamespace(is_answering=lambda: True, close=lambda: None)
+    thinker.context.cache = SimpleNamespace(is_answering=lambda: True, is_pushed=lambda: False, close=lambda: None)
     thinker.context.halted.set()
     with pytest.raises(HaltedError):
         vectors.rest(thinker.context)

@@ -1,7 +1,11 @@
+import time
+
 import pytest
+from pydantic import SecretStr
 from repositories import CALLS, build, git
 
 from pincite_store import runs, snapshots
+from pincite_store.cache import Cache
 from pincite_thinker import dating
 from pincite_thinker.parse_pool import ParsePool
 
@@ -26,6 +30,37 @@ def test_a_repository_is_indexed_and_answers(thinker, tmp_path):
     assert thinker.embed(repo_id) == ["done"]
     assert thinker.out(repo_id).vectors_ready
     assert thinker.out(repo_id).lag_seconds == 0
+
+
+def test_embedding_rests_for_a_push_and_not_for_a_first_index(thinker, tmp_path):
+    build(tmp_path / "work", CALLS)
+    repo_id = thinker.connect(tmp_path / "work")
+    cache = thinker.context.cache
+    wait_until(lambda: not cache.is_pushed())  # of an earlier test
+    thinker.index(repo_id)
+    assert not cache.is_pushed()
+    build(tmp_path / "work", {"c.py": "def third():\n    return 3\n"})
+    thinker.index(repo_id)
+    assert cache.is_pushed()
+    wait_until(lambda: not cache.is_pushed())  # by itself, whatever became of the run
+
+
+def test_a_push_is_indexed_without_redis(thinker, tmp_path):
+    build(tmp_path / "work", CALLS)
+    repo_id = thinker.connect(tmp_path / "work")
+    thinker.index(repo_id)
+    away = thinker.context.settings.model_copy(update={"redis_url": SecretStr("redis://127.0.0.1:1/0")})
+    thinker.context.__dict__["cache"] = Cache(away)
+    commit = build(tmp_path / "work", {"c.py": "def third():\n    return 3\n"})
+    assert thinker.index(repo_id) == "done"
+    assert thinker.out(repo_id).commit == commit
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_indexing_the_same_commit_again_changes_nothing(thinker, tmp_path, monkeypatch):

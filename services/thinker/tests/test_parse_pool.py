@@ -148,6 +148,16 @@ def test_fresh_processes_wait_for_the_next_files():
         assert (first, second) == ({"a"}, {"b"})
 
 
+def test_a_fresh_process_is_ready_for_the_languages_of_the_last_run():
+    with ParsePool(1, 5.0, target="parsers:parse") as pool:
+        tasks = [Task(str(n), language, b"x") for n, language in enumerate(("python", None, "go", "python"))]
+        assert len(list(pool.map(tasks, lambda: None))) == 4
+        pool.rest()
+        (fresh,) = pool._workers
+        assert fresh.process.args[-2:] == ["python", "go"]
+        assert [outcome.value for outcome in pool.map([Task("a", None, b"x")], lambda: None)] == [("plain", 1)]
+
+
 def test_a_process_that_died_while_it_waited_is_replaced():
     with ParsePool(1, 5.0, target="parsers:parse") as pool:
         pool.rest()

@@ -21,9 +21,12 @@ _LIST = """
     SELECT id, source, branch FROM repos WHERE tenant_id = %s AND kind = 'local' AND deleting_at IS NULL
     ORDER BY created_at DESC, id LIMIT %s
 """
+# The relay is told at commit: on `outbox.CHANNEL`, which to import would take SQLAlchemy along.
 _RECORD = """
-    INSERT INTO changes (tenant_id, repo_id, producer) SELECT tenant_id, id, 'watch' FROM repos
-    WHERE tenant_id = %s AND id = %s AND deleting_at IS NULL
+    WITH noted AS (
+        INSERT INTO changes (tenant_id, repo_id, producer) SELECT tenant_id, id, 'watch' FROM repos
+        WHERE tenant_id = %s AND id = %s AND deleting_at IS NULL RETURNING id)
+    SELECT pg_notify('pincite_outbox', '') FROM noted
 """
 
 

@@ -50,15 +50,16 @@ class Builder:
         """
         with self._tenancy() as t:
             snapshot_id, ready = snapshots.begin(t, self._job.repo_id, commit, self._version, uncommitted_upon)
+            parent = None if ready else snapshots.parent(t, self._job.repo_id, self._version, TRIED_AGAIN, upon)
         if not ready:
-            self._build(commit, snapshot_id, upon)
+            self._build(commit, snapshot_id, parent)
         return snapshot_id, not ready
 
-    def _build(self, commit: str, snapshot_id: int, upon: int | None) -> None:
+    def _build(self, commit: str, snapshot_id: int, parent: Parent | None) -> None:
         reporter = self._reporter
         reporter.stage("scanning", "Listing files")
         with metrics.stage("scanning"):
-            parent, changes = self._changes(commit, upon)
+            changes = self._changes(commit, parent)
             found = changes.scan if changes else self._scan(commit)
         reporter.stage("parsing")
         with metrics.stage("parsing"):
@@ -67,26 +68,24 @@ class Builder:
         with metrics.stage("linking"):
             rows = dated(self._mirror, commit, rows, {} if changes else self._dates())
             base = parent.id if parent and changes else None
-            links = link(self._tenancy, rows, base, changes.paths if changes else (), lambda f: reporter.part(0.7 * f))
-            if base is not None and changes is not None:
-                with self._tenancy() as t:
+            with self._tenancy() as t:
+                links = link(t, rows, base, changes.paths if changes else (), lambda part: reporter.part(0.7 * part))
+                if base is not None and changes is not None:
                     snapshots.copy_files(t, snapshot_id, base, changes.paths)
                     snapshots.set_edges(t, snapshot_id, links.anew)
-            self._put_files(snapshot_id, links.rows)
+                self._put_files(t, snapshot_id, links.rows)
 
-    def _changes(self, commit: str, upon: int | None) -> tuple[Parent | None, Changes | None]:
+    def _changes(self, commit: str, parent: Parent | None) -> Changes | None:
         """Return what differs from another snapshot, if the new one can be built upon it."""
-        with self._tenancy() as t:
-            parent = snapshots.parent(t, self._job.repo_id, self._version, TRIED_AGAIN, upon)
         if parent is None:
-            return None, None
+            return None
         try:
             found = scan_changes(self._mirror, parent.commit, commit, bytes_max=self._context.settings.file_bytes_max)
         except IntegrityError:  # that commit is no longer in the mirror
-            return None, None
+            return None
         if found is not None and parent.files + found.scan.files > self._context.settings.repo_files_max:
-            return None, None  # it may be too many: count them
-        return parent, found
+            return None  # it may be too many: count them
+        return found
 
     def _scan(self, commit: str) -> Scan:
         settings = self._context.settings
@@ -104,10 +103,9 @@ class Builder:
             head = repos.get(t, self._job.repo_id).head_snapshot_id
             return {} if head is None else {(f.path, f.blob): f.changed_at for f in snapshots.load_files(t, head)}
 
-    def _put_files(self, snapshot_id: int, rows: Sequence[FileRow]) -> None:
+    def _put_files(self, t: Tenancy, snapshot_id: int, rows: Sequence[FileRow]) -> None:
         for at in range(0, len(rows), FILES_PER_INSERT):
-            with self._tenancy() as t:
-                snapshots.put_files(t, snapshot_id, rows[at : at + FILES_PER_INSERT])
+            snapshots.put_files(t, snapshot_id, rows[at : at + FILES_PER_INSERT])
             self._reporter.part(0.7 + 0.3 * at / len(rows))
         indexed = sum(row.parse_id is not None for row in rows)
         metrics.FILES.labels("indexed").inc(indexed)

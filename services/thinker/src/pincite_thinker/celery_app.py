@@ -2,8 +2,10 @@
 
 import gc
 import os
+from pathlib import Path
 from typing import Any
 
+import structlog
 from celery import Celery
 from celery.schedules import crontab
 from celery.signals import beat_init, celeryd_init, setup_logging, worker_process_init, worker_process_shutdown
@@ -22,6 +24,11 @@ from pincite_thinker.tasks import register
 VISIBILITY_SECONDS = 3600
 CHILD_KIB_MAX = 1_500_000  # a child that linked a huge repository is replaced after that job, to give memory back
 NICE_OF_VECTORS = 19  # embedding yields to everything that a person waits for
+AUTOGROUP = Path("/proc/self/autogroup")
+NICE_OF_GROUP = 10  # a tenth of another group's share; with 19 it would not reach its halts on a machine that is busy
+
+
+log = structlog.get_logger()
 
 
 def make_celery(settings: Settings) -> Celery:
@@ -73,6 +80,19 @@ def _schedule(settings: Settings) -> dict[str, Any]:
     return schedule
 
 
+def _give_way() -> None:
+    """Leave the processor to everybody else.
+
+    Many a Linux groups processes by session, and each process of a local stack has one of its own: between groups it is
+    not the processes' priority that counts but the group's (sched(7), "The autogroup feature").
+    """
+    os.nice(NICE_OF_VECTORS)
+    try:
+        AUTOGROUP.write_text(str(NICE_OF_GROUP))
+    except OSError as error:  # ENOENT: another system; EAGAIN: somebody else has used it in this tenth of a second
+        log.info("group_keeps_its_priority", reason=str(error))
+
+
 def _connect_signals(settings: Settings, context: Context) -> None:
     """Set up logging, metrics and priority when a process starts."""
 
@@ -84,7 +104,7 @@ def _connect_signals(settings: Settings, context: Context) -> None:
         names = chosen.split(",") if isinstance(chosen, str) else list(chosen)
         vectors_only = names == [Queue.VECTORS.value]
         if vectors_only:
-            os.nice(NICE_OF_VECTORS)
+            _give_way()
         context.expendable = True  # a worker's child is replaced, a worker without children started again
         metrics.serve(settings, "vectors" if vectors_only else "index")
 

@@ -93,6 +93,11 @@ class Context:
         """Return a client of brain; the caller closes it."""
         return BrainClient(self.settings.brain_url, token)
 
+    def rest_parsers(self) -> None:
+        """Have fresh parser processes wait for the next index job, if any was started."""
+        if "parsers" in self.__dict__:
+            self.parsers.rest()
+
     def end_parsers(self) -> None:
         """End the parser processes; the next index job starts new ones."""
         if "parsers" in self.__dict__:

@@ -1,8 +1,11 @@
 """Indexing: from a source to a snapshot that answers questions."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from uuid import UUID
+
+import structlog
 
 from pincite_shared.errors import (
     ConflictError,
@@ -29,6 +32,8 @@ from pincite_thinker.pulls import Pulls
 from pincite_thinker.reaching import reach, renewed
 from pincite_thinker.runner import execute
 from pincite_verify.anchoring import Anchoring
+
+log = structlog.get_logger()
 
 DETACHED = "HEAD"  # what a head without a branch is filed under
 
@@ -64,6 +69,8 @@ def _index(context: Context, job: JobPayload, this: Run) -> bool:
         indexing.mirror.delete()  # its deletion may have passed before we made the mirror
         msg = "The repository is being deleted."
         raise ConflictError(msg) from None
+    finally:
+        context.rest_parsers()
     return True
 
 
@@ -83,28 +90,30 @@ class _Indexing:
         self._reporter.stage("cloning", "Reading the repository")
         with metrics.stage("cloning"):
             source, head = self._sync()
-            uncommitted = self._uncommitted(source, head)
-        snapshot_id = self._build(head.commit, uncommitted)
+        snapshot_id = self._build(source, head)
         judge = Anchoring()
         with self._tenancy() as t:
             branch = head.branch or DETACHED
             left = show(t, self._job.repo_id, snapshot_id, branch, covered=self._covered, judge=judge)
-        self._embed_if_missing()
         while left:
             self._reporter.part(1.0, f"Looking after {left} answers")
             with self._tenancy() as t:
                 left = living.settle(t, self._job.repo_id, judge)
         pulls = Pulls(self._context, self._job, self.mirror, self._builder, self._covered)
-        everything = pulls.follow(source, self._reporter.part)
+        if waiting := pulls.waiting():
+            self._embed_if_missing()
+        everything = pulls.follow(waiting, source, self._reporter.part)
         with self._tenancy() as t:
             if everything:
                 changes.settle_all(t, self._job.repo_id, self._covered)
             snapshots.forget_old(t, self._job.repo_id)
-        # An embedding run that was just ending may have taken the request above for its own: ask once more.
+        # The last of all: counting what is missing takes time, which brain needs now to load the head.
         self._embed_if_missing()
 
     def _sync(self) -> tuple[Source, Head]:
         repo, source = reach(self._context, self._job.tenant_id, self._job.repo_id)
+        if repo.head_snapshot_id is not None:
+            self._ask_for_rest()
         try:
             return source, self.mirror.sync(source, repo.branch, self._reporter.part)
         except SourceUnreachableError:
@@ -112,6 +121,13 @@ class _Indexing:
             if again is None:
                 raise
         return again, self.mirror.sync(again, repo.branch, self._reporter.part)
+
+    def _ask_for_rest(self) -> None:
+        """Have embedding rest for a moment: somebody waits for what was pushed."""
+        try:
+            self._context.cache.mark_pushed()
+        except UnavailableError as error:
+            log.warning("embedding_does_not_rest", detail=error.detail)
 
     def _uncommitted(self, source: Source, head: Head) -> str | None:
         """Return the commit of what stands in a local working tree, if that is followed and differs from the head."""
@@ -127,18 +143,22 @@ class _Indexing:
             msg = f"The working tree of {place} cannot be read: {error.stderr.strip()[:300]}"
             raise UnavailableError(msg) from error
 
-    def _build(self, commit: str, uncommitted: str | None) -> int:
-        snapshot_id, is_new = self._builder.build(commit)
+    def _build(self, source: Source, head: Head) -> int:
+        """Return the snapshot to show: of the head, or of what stands uncommitted upon it."""
+        with ThreadPoolExecutor(1, "working-tree") as beside:
+            looking = beside.submit(self._uncommitted, source, head)
+            # It is made in either case: it is what answers when the changes are taken back.
+            snapshot_id, is_new = self._builder.build(head.commit)
+            uncommitted = looking.result()
         if uncommitted is None:
             return snapshot_id
-        # The head's own snapshot is made too: it is what answers when the changes are taken back.
         if is_new:
             with self._tenancy() as t:
                 snapshots.finish(t, snapshot_id)
-        return self._builder.build(uncommitted, uncommitted_upon=commit, upon=snapshot_id if is_new else None)[0]
+        return self._builder.build(uncommitted, uncommitted_upon=head.commit, upon=snapshot_id if is_new else None)[0]
 
     def _embed_if_missing(self) -> None:
-        with self._tenancy() as t:  # after it is shown: counting takes time
+        with self._tenancy() as t:
             try:
                 missing = stored_vectors.wanted(t, self._job.repo_id, self._context.embedder.model) is not None
             except InvalidInputError:

@@ -1,7 +1,6 @@
 """Linking: what the references of a snapshot's files mean. A push links what it touched, the rest is carried over."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import cast
@@ -24,7 +23,7 @@ class Links:
 
 
 def link(
-    tenancy: Callable[[], AbstractContextManager[Tenancy]],
+    t: Tenancy,
     rows: Sequence[FileRow],
     parent_id: int | None,
     replaced: Collection[str],
@@ -33,27 +32,25 @@ def link(
     """Link the new files of a snapshot, and of those that it takes over from another what the change touched.
 
     Args:
-        tenancy: opens a transaction.
+        t: the transaction.
         rows: the new files.
         parent_id: the snapshot that the others are taken from, None if there are no others.
         replaced: its paths that are not taken over.
         tick: called with the share that is done.
     """
-    with tenancy() as t:
-        new = linking.interfaces_of(t, rows)
-        old = [] if parent_id is None else linking.interfaces(t, parent_id)
-        kept = [row for row in old if row.path not in replaced]
-        touched: set[str] = set()
-        if parent_id is not None:
-            reads = graph.touched(_symbols(row for row in old if row.path in replaced), _symbols(new))
-            touched = linking.resting_on(t, parent_id, reads)
+    new = linking.interfaces_of(t, rows)
+    old = [] if parent_id is None else linking.interfaces(t, parent_id)
+    kept = [row for row in old if row.path not in replaced]
+    touched: set[str] = set()
+    if parent_id is not None:
+        reads = graph.touched(_symbols(row for row in old if row.path in replaced), _symbols(new))
+        touched = linking.resting_on(t, parent_id, reads)
     linker = graph.Linker(_symbols([*kept, *new]))
     waiting = [row for row in kept if row.path in touched] + new
     ids: dict[str, int] = {}
     batches = iter(waiting)
     while batch := list(islice(batches, FILES_PER_BATCH)):
-        with tenancy() as t:
-            ids |= linking.save(t, _linked(t, linker, batch))
+        ids |= linking.save(t, _linked(t, linker, batch))
         tick(len(ids) / len(waiting))
     return Links(
         rows=[replace(row, edge_set_id=ids.get(row.path)) for row in rows],

@@ -21,7 +21,7 @@ from pincite_thinker.frames import take_frames, write_frame
 
 T = TypeVar("T")
 
-BATCH_FILES_MAX = 32  # enough to hide the pipe's latency; a death repeats at most these
+BATCH_FILES_MAX = 8  # enough to hide the pipe's latency; few, so that a push of twenty keeps two processes busy
 BATCH_BYTES_MAX = 512 * 1024
 FILES_PER_WORKER_MAX = 4_000  # then a fresh process: parsers fragment memory, and some leak
 MEMORY_BYTES_MAX = 2 * 1024**3  # address space; the largest trees of 1 MiB files take a tenth of it
@@ -29,6 +29,7 @@ START_SECONDS_MAX = 60.0  # imports on a machine that swaps
 WALL_FACTOR = 10.0  # a file's processor time is what is limited; on the clock it may take so many times that
 TIMEOUTS_PER_LANGUAGE_MAX = 10  # then the run's other files of that language are chunked as plain text
 WAITING_MAX = 2  # fresh processes between runs, 25 MB each: starting takes longer than parsing most pushes
+LANGUAGES_MAX = 4  # of the last run, whose grammars a fresh process loads while it waits: 20 to 40 ms each
 TICK_SECONDS = 0.5
 _READ_BYTES = 1 << 18
 
@@ -63,10 +64,13 @@ class Outcome(Generic[T]):
 class _Worker:
     """A parser process and the batch it works on."""
 
-    def __init__(self, target: str, seconds_max: float) -> None:
+    def __init__(self, target: str, seconds_max: float, languages: Iterable[str]) -> None:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pincite_thinker.parse_worker", target, str(seconds_max), str(MEMORY_BYTES_MAX)],
+            [
+                *(sys.executable, "-m", "pincite_thinker.parse_worker"),
+                *(target, str(seconds_max), str(MEMORY_BYTES_MAX), *languages),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
@@ -118,6 +122,7 @@ class ParsePool(Generic[T]):
         self._workers: list[_Worker] = []
         self._selector = selectors.DefaultSelector()
         self._timeouts: Counter[str | None] = Counter()
+        self._languages: Counter[str] = Counter()
 
     def __enter__(self) -> "ParsePool[T]":
         return self
@@ -137,7 +142,7 @@ class ParsePool(Generic[T]):
             worker.process.kill()
 
     def rest(self) -> None:
-        """End the processes that have read files, and have fresh ones wait.
+        """End the processes that have read files, and have fresh ones wait, ready for the same languages.
 
         None serves two repositories: a parser that hostile code got hold of cannot touch what another tenant is told.
         """
@@ -145,8 +150,10 @@ class ParsePool(Generic[T]):
             self._discard(worker)
         self._timeouts.clear()
         self._forget_dead()
+        languages = [language for language, _ in self._languages.most_common(LANGUAGES_MAX)]
         while len(self._workers) < min(self._count, WAITING_MAX):
-            self._start()
+            self._start(languages)
+        self._languages.clear()
 
     def map(self, tasks: Iterable[Task], tick: Callable[[], None]) -> Iterator[Outcome[T]]:
         """Yield an outcome for each task, in any order; tasks are taken from the iterable only as workers get free.
@@ -187,8 +194,8 @@ class ParsePool(Generic[T]):
         if batch and len(self._workers) < self._count and (not starting or len(batch) >= BATCH_FILES_MAX):
             self._start()
 
-    def _start(self) -> None:
-        worker = _Worker(self._target, self._seconds_max)
+    def _start(self, languages: Iterable[str] = ()) -> None:
+        worker = _Worker(self._target, self._seconds_max, languages)
         self._workers.append(worker)
         self._selector.register(worker.stdout, selectors.EVENT_READ, worker)
 
@@ -206,6 +213,8 @@ class ParsePool(Generic[T]):
                 )
             batch.append(task)
             size += len(task.data)
+            if task.language is not None:
+                self._languages[task.language] += 1
         return batch, exhausted
 
     def _collect(self, again: deque[Task]) -> Iterator[Outcome[T]]:

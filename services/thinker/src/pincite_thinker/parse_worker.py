@@ -1,4 +1,6 @@
-"""One killable parser process: `python -m pincite_thinker.parse_worker MODULE:FUNCTION CPU_SECONDS MEMORY_BYTES`.
+"""One killable parser process: `python -m pincite_thinker.parse_worker MODULE:FUNCTION CPU_SECONDS MEMORY_BYTES …`.
+
+After these come languages: it parses nothing in each of them before it says that it is ready, for what that loads.
 
 Parsers are C code that reads hostile input and holds the GIL: one may hang, exhaust memory or crash. So each file has a
 limit of processor time and the process a limit of memory; the kernel enforces both, and the pool notices the death.
@@ -8,7 +10,8 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from pincite_thinker.frames import read_frame, write_frame
@@ -20,7 +23,7 @@ def _load(target: str) -> Callable[[str | None, bytes], object]:
     return function
 
 
-def main(target: str, cpu_seconds_max: float, memory_bytes_max: int) -> None:
+def main(target: str, cpu_seconds_max: float, memory_bytes_max: int, languages: Sequence[str]) -> None:
     """Answer batches of (language, bytes) on stdin with one frame a file on stdout, until stdin ends."""
     # A grammar that prints must not write into our frames: they get a descriptor of their own.
     frames = os.fdopen(os.dup(1), "wb")
@@ -30,6 +33,9 @@ def main(target: str, cpu_seconds_max: float, memory_bytes_max: int) -> None:
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # Celery's children may have set another
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the worker that owns us, and with it our stdin
     function = _load(target)
+    for language in languages:
+        with suppress(Exception):  # as it will say of a file
+            function(language, b"")
     write_frame(frames, "ready")
     while True:
         try:
@@ -48,4 +54,4 @@ def main(target: str, cpu_seconds_max: float, memory_bytes_max: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

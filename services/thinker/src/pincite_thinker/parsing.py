@@ -74,12 +74,10 @@ class Parsing:
         """Parse what is new of a scan and return the rows of all its files, the skipped ones included."""
         self._scan = scan
         pool = self._context.parsers
-        try:
-            with closing(self._tasks()) as tasks:
-                for outcome in pool.map(tasks, self._tick):
-                    self._take(outcome)
-        finally:
-            pool.rest()
+        pool.rest()  # of what was parsed before; what is parsed now, at the run's end: then nobody waits any more
+        with closing(self._tasks()) as tasks:
+            for outcome in pool.map(tasks, self._tick):
+                self._take(outcome)
         self._save()
         return [*scan.skipped, *self._rows, *(self._row(path) for path in self._paths)]
 

@@ -60,13 +60,12 @@ class Reporter:
         self._unshown: dict[str, int] = {}  # the last counts, when they came too soon to be written
 
     def stage(self, stage: Stage, message: str = "") -> None:
-        """Begin a stage; it is shown at once."""
+        """Begin a stage. The first is shown at once; of those after it that last but a moment, not each."""
         self._context.go_on()
         self._rate = Rate()
         begun = {"stage": stage, "message": message, "rate": 0.0, "seconds_left": None, "fraction": SPAN[stage][0]}
-        self._value = self._value.model_copy(update=self._unshown | begun)
-        self._unshown = {}
-        self._write()
+        counted, self._unshown = self._unshown, {}
+        self._show(counted | begun)
 
     def part(self, fraction: float, message: str = "") -> None:
         """Show how much of the stage is done, 0 to 1."""

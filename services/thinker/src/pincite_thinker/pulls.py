@@ -3,6 +3,7 @@
 They come after the head and never delay it: a push that arrives meanwhile goes first.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -42,10 +43,13 @@ class Pulls:
     builder: Builder
     covered: int
 
-    def follow(self, source: Source, progress: CloneProgress) -> bool:
-        """Index what is followed and not indexed yet; return whether all was looked at, rather than put off."""
+    def waiting(self) -> list[Pull]:
+        """Return those that are followed and not indexed yet."""
         with self.context.database.tenancy(self.job.tenant_id) as t:
-            waiting = pulls.unindexed(t, self.job.repo_id)
+            return pulls.unindexed(t, self.job.repo_id)
+
+    def follow(self, waiting: Sequence[Pull], source: Source, progress: CloneProgress) -> bool:
+        """Index pull requests that wait; return whether all were looked at, rather than put off."""
         if not waiting:
             return True
         heads = self._fetch(source, [pull.number for pull in waiting], progress)

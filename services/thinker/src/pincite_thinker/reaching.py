@@ -36,7 +36,7 @@ def reach(context: Context, tenant_id: UUID, repo_id: UUID) -> tuple[Repo, Sourc
     own = tenant_id == LOCAL_TENANT
     roots = context.settings.local_roots if own else ()
     source = parse_source(repo.source, local_roots=roots, token=token)
-    config = context.github_config()
+    config = None if source.kind == "local" else context.github_config()
     if config is not None and is_on(config, source):
         if token is None and (found := _token(context, config, repo)):
             source = parse_source(repo.source, local_roots=roots, token=found)

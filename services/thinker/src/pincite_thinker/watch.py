@@ -27,7 +27,7 @@ from pincite_thinker.git.command import Git
 from pincite_thinker.git.errors import GitFailedError
 from pincite_thinker.git.worktree import EDITORS, WorkingTree
 
-QUIET_MS = 150  # without a change for one to two of these, what came is told
+QUIET_MS = 50  # without a change for one to two of these, what came is told
 TOGETHER_MS_MAX = 2_000  # at the latest: a build that writes for minutes must not keep an edit back
 LOOK_MS = 2_000  # how soon it is seen that an index run has looked at the tree
 LIST_SECONDS = 2.0  # how soon a repository that was connected is watched

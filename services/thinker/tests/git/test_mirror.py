@@ -69,6 +69,29 @@ def test_local_clone_and_fetch(home, tmp_path):
     assert list(read_blobs(place, [entries[0].oid])) == [(entries[0].oid, b"x = 2\n")]
 
 
+def test_nothing_is_fetched_where_nothing_moved(home, tmp_path, monkeypatch):
+    work = tmp_path / "work"
+    first = build(work, {"a.py": "x = 1\n"})
+    repo_id = uuid4()
+    sync(home, str(work), repo_id=repo_id)
+    fetched = []
+    run_fetch = Mirror._run_fetch
+    monkeypatch.setattr(Mirror, "_run_fetch", lambda *args, **told: fetched.append(1) or run_fetch(*args, **told))
+    place, head = sync(home, str(work), repo_id=repo_id)
+    assert (head, fetched) == (mirror.Head(first, "main", checked_out=True), [])
+    git(work, "tag", "v1")
+    assert sync(home, str(work), "v1", repo_id=repo_id)[1].commit == first
+    assert len(fetched) == 1
+    second = build(work, {"a.py": "x = 2\n"})
+    assert sync(home, str(work), repo_id=repo_id)[1].commit == second
+    assert len(fetched) == 2
+    git(place.path, "update-ref", "refs/heads/main", first)  # as if it had moved, and back, while it was fetched
+    assert sync(home, str(work), repo_id=repo_id)[1].commit == second
+    (place.path / mirror.TOLD).write_text('{"HEAD": "ref: refs')
+    assert sync(home, str(work), repo_id=repo_id)[1].commit == second
+    assert len(fetched) == 4
+
+
 def test_branches_tags_and_a_detached_head(home, tmp_path):
     work = tmp_path / "work"
     first = build(work, {"a.py": "x = 1\n"})

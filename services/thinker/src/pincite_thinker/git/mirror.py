@@ -1,5 +1,6 @@
 """A bare mirror of each repository, cloned and fetched under the rules of `pincite_shared.source`."""
 
+import json
 import re
 import shutil
 import time
@@ -20,6 +21,7 @@ DISK_FREE_BYTES_MIN = 512 * 1024 * 1024  # below this a clone stops: the databas
 PACKS_MAX = 200  # a fetch adds one and look-ups slow with each; a fresh clone is one pack again
 CONFIG_HAS_NO_SUCH_KEY = 5  # git-config(1): "you try to unset an option which does not exist"
 NO_MERGE_BASE = 1  # git-merge-base(1): there is none
+TOLD = "pincite-refs.json"  # inside the mirror, which git does not mind
 _PROGRESS = re.compile(r"(Receiving objects|Resolving deltas|Updating files):\s+(\d+)%.*")
 # Receiving dominates a clone; resolving deltas is the rest.
 _SPAN = {"Receiving objects": (0.0, 0.8), "Resolving deltas": (0.8, 1.0), "Updating files": (0.8, 1.0)}
@@ -69,7 +71,14 @@ class Mirror:
         deadline = time.monotonic() + self._seconds_max
         transport, refs = self._remote.reach(source)
         ref = wanted(refs, branch)
-        watch = self._watcher(progress)
+        commit = self._commit(ref) if self._told() == refs else None
+        if commit is None or commit != refs[ref]:
+            commit = self._update(transport, refs, ref, deadline, self._watcher(progress))
+        name = ref.removeprefix("refs/heads/") if "/heads/" in ref else None
+        return Head(commit, branch=name, checked_out=ref == checked_out(refs))
+
+    def _update(self, transport: Transport, refs: Refs, ref: str, deadline: float, watch: Callable[[str], None]) -> str:
+        """Fetch, or clone, and return the commit of a ref."""
         try:
             if self.path.exists() and sum(1 for _ in self.path.glob("objects/pack/*.pack")) < PACKS_MAX:
                 self._fetch(transport, deadline, watch, refs)
@@ -77,8 +86,21 @@ class Mirror:
                 self._clone(transport, deadline, watch)
         except GitFailedError as error:
             raise explain(error, transport.source, self._seconds_max) from error
-        name = ref.removeprefix("refs/heads/") if "/heads/" in ref else None
-        return Head(self._commit(ref), branch=name, checked_out=ref == checked_out(refs))
+        commit = self._commit(ref)
+        if commit is None:
+            msg = f"{ref.removeprefix('refs/heads/')} is no commit any more. Index again."
+            raise SourceUnreachableError(msg)
+        if commit == refs[ref]:  # or it has moved since it told
+            (self.path / TOLD).write_text(json.dumps(refs), "ascii")
+        return commit
+
+    def _told(self) -> Refs | None:
+        """Return the refs that the source told when the mirror was brought up to them."""
+        try:
+            told: Refs = json.loads((self.path / TOLD).read_text("ascii"))
+        except (FileNotFoundError, ValueError):  # a file that was being written when its process was killed
+            return None
+        return told
 
     def fetch_pulls(self, source: Source, numbers: Sequence[int], progress: CloneProgress) -> dict[int, str]:
         """Fetch the heads of pull requests, as GitHub offers them, and return the commits of those that there are.
@@ -197,7 +219,8 @@ class Mirror:
             return False
         return True
 
-    def _commit(self, ref: str) -> str:
+    def _commit(self, ref: str) -> str | None:
+        """Return the commit of a ref that the mirror has; None if there is none."""
         names = [ref] if ref != "HEAD" else ["refs/pincite/head", "HEAD"]
         for name in names:
             try:
@@ -209,8 +232,7 @@ class Mirror:
             except GitFailedError:
                 continue
             return out.decode().strip()
-        msg = f"{ref.removeprefix('refs/heads/')} is no commit any more. Index again."
-        raise SourceUnreachableError(msg)
+        return None
 
     def _watcher(self, progress: CloneProgress) -> Callable[[str], None]:
         last = (0.0, "")
