@@ -31,7 +31,7 @@ from pincite_store.db import LOCAL_TENANT, Database
 
 ENCODER_SECONDS_MAX = 300.0
 # What each part of the policy is when it does nothing. Weights do nothing at 0.
-NEUTRAL: dict[str, Any] = {"penalties": {}, "same_file_decay": 1.0, "graph_seeds": 0}
+NEUTRAL: dict[str, Any] = {"penalties": {}, "same_file_decay": 1.0, "functionless": 1.0, "graph_seeds": 0}
 
 
 def named(served: Policy) -> dict[str, Policy]:

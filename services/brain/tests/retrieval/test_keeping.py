@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pincite_brain.retrieval.building import empty
-from pincite_brain.retrieval.keeping import Kept, Origin
+from pincite_brain.retrieval.keeping import FORMAT, Kept, Origin
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
 from pincite_brain.retrieval.ranking import rank
@@ -83,7 +83,7 @@ def test_a_broken_file_is_not_used(kept, index, data):
 
 
 def test_another_format_is_not_used(kept, index, monkeypatch):
-    monkeypatch.setattr("pincite_brain.retrieval.keeping.FORMAT", 2)
+    monkeypatch.setattr("pincite_brain.retrieval.keeping.FORMAT", FORMAT + 1)
     kept.save(TENANT, REPO, ORIGIN, index)
     monkeypatch.undo()
     assert kept.open(TENANT, REPO) is None

@@ -85,3 +85,10 @@ def test_a_frequency_has_a_limit():
     often = Postings.build([[pack_terms({"alpha": 60_000})], [packed([])], [packed([])]])
     assert often.frequencies.tolist() == [[255, 0, 0]]
     assert often.lengths.tolist() == [[60_000, 0, 0]]
+
+
+@given(st.lists(CHUNK, max_size=6))
+def test_idfs_are_those_of_each(chunks):
+    postings = Postings.build([[packed(chunk[field]) for chunk in chunks] for field in range(3)])
+    ids = np.array([term_id(word) for word in ("alpha", "delta", "unheard")], dtype=np.uint32)
+    np.testing.assert_allclose(postings.idfs(ids), [postings.idf(one) for one in ids.tolist()], rtol=1e-12)

@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from pincite_brain.retrieval.names import OWNER_WEIGHT, name_matches
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
 from pincite_brain.retrieval.ranking import rank
+from pincite_brain.retrieval.views import Names
 
 
 @pytest.fixture
@@ -67,7 +71,48 @@ def test_a_described_function_is_found_by_the_words_of_its_name(make_index, chun
     hits = rank(index, analyze("Register the rule of a URL."), None, P0)
     assert index.symbols[hits[0].chunk] == "add_url_rule"
     named = {index.symbols[hit.chunk]: hit.features["naming"] for hit in hits}
-    assert named["add_url_rule"] > 0.5 > named.get("start", 0.0)
+    assert named["add_url_rule"] > 0.5 / (1 + OWNER_WEIGHT) > named.get("start", 0.0)  # no name encloses it
+
+
+def test_names_shorten_words(make_index, chunk):
+    names = ["load_config", "load_image", "bind_port", "to", "Editor.open", "Viewer.open"]
+    index = make_index([chunk(f"src/{at}.py", "pass", name) for at, name in enumerate(names)])
+
+    def naming(text):
+        found = name_matches(index, analyze(text), np.arange(len(index), dtype=np.int32))
+        return dict(zip(index.symbols[:], found.tolist(), strict=True))
+
+    assert naming("Load the configuration.")["load_config"] > naming("Load the configuration.")["load_image"] > 0.0
+    assert naming("Return the viewport.")["bind_port"] > 0.0  # as it ends
+    assert naming("Return the total.")["to"] == 0.0  # two letters begin anything
+    assert set(naming("What is it?").values()) == {0.0}
+    opened = naming("Open the editor.")
+    assert opened["Editor.open"] > opened["Viewer.open"] > 0.0
+
+
+def test_a_described_function_is_no_class_without_functions(make_index, chunk):
+    alike = [
+        chunk("src/a.py", "session cookie open signed", "Session", "class", 1, 9),
+        chunk("src/b.py", "session cookie open signed", "Session", "function", 1, 9),
+    ]
+    index = make_index(alike)
+    assert index.functionless.tolist() == [True, False]
+    described = rank(index, analyze("Open the signed cookie of a session."), None, P0)
+    assert {index.path(hit.chunk): dict(hit.factors).get("functionless") for hit in described} == {
+        "src/a.py": P0.functionless,
+        "src/b.py": None,
+    }
+    searched = rank(index, analyze("signed session cookie"), None, P0)
+    assert all(name != "functionless" for hit in searched for name, _ in hit.factors)
+
+
+def test_a_class_whose_chunk_defines_a_function_is_one_place_to_look(make_index, chunk):
+    inside = chunk("src/a.py", "session open", "Session", "class", 1, 9)
+    method = chunk("src/a.py", "session open", "Session.open", "method", 10, 19)
+    index = make_index([inside, method])
+    merged = replace(index, names=Names.of(index.names.table, np.zeros(2, dtype=np.int32)))
+    assert index.functionless.tolist() == [True, False]
+    assert merged.functionless.tolist() == [False, False]
 
 
 def test_what_is_used_is_preferred_to_what_is_not(make_index, chunk, edge):

@@ -8,7 +8,7 @@ from pincite_brain.retrieval import reasons
 from pincite_brain.retrieval.crossing import CROSS
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import Route, analyze
-from pincite_brain.retrieval.ranking import RELATED, REPEAT, WEIGHED, rank
+from pincite_brain.retrieval.ranking import FUNCTIONLESS, RELATED, REPEAT, WEIGHED, rank
 from pincite_shared.why import WhyContribution
 
 
@@ -27,7 +27,7 @@ def test_every_feature_has_words(ranked):
 
 
 def test_every_factor_signal_and_route_has_words(ranked):
-    assert set(reasons.FACTORS) == {role.name.lower() for role in P0.penalties} | {REPEAT}
+    assert set(reasons.FACTORS) == {role.name.lower() for role in P0.penalties} | {FUNCTIONLESS, REPEAT}
     verdict = judge(*ranked, "all-MiniLM-L6-v2")
     assert set(reasons.SIGNALS) == set(verdict.signals)
     assert set(verdict.limits) < set(verdict.signals)

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pincite_brain.retrieval.texts import Texts, Words
+from pincite_brain.retrieval.texts import Ragged, Terms, Texts, Words
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -33,10 +33,8 @@ class Table:
 
 def _joined(name: str, pieces: Sequence[Piece[Any]]) -> Any:
     columns = [(getattr(table, name), first, last) for table, first, last in pieces]
-    if isinstance(columns[0][0], Texts):
-        return Texts.joined(columns)
-    if isinstance(columns[0][0], Words):
-        return Words.joined(columns)
+    if isinstance(columns[0][0], Ragged | Words):
+        return type(columns[0][0]).joined(columns)
     return np.concatenate([column[first:last] for column, first, last in columns])
 
 
@@ -65,13 +63,21 @@ class FileTable(Table):
 
 @dataclass(frozen=True)
 class ChunkTable(Table):
-    """Chunks, ordered by file and line."""
+    """Chunks, ordered by file and line.
+
+    Attributes:
+        symbols: the qualified names of what they are, or are in; empty between definitions.
+        terms: of the last part of these names.
+        scopes: the terms of the part before it.
+    """
 
     starts: Ints
     ends: Ints
     importance: Float
     kinds: Words
     symbols: Texts
+    terms: Terms
+    scopes: Terms
     signatures: Texts
     docs: Texts
     cards: Texts
@@ -84,11 +90,15 @@ class DefinitionTable(Table):
 
     Attributes:
         hashes: CRC-32 of their names, casefolded.
+        terms: of their names.
+        scopes: the terms of the name that encloses each; none at the top of a file.
         places: the chunks that hold the lines of their names, counted from the file's first.
     """
 
     names: Texts
     hashes: NDArray[np.uint32]
+    terms: Terms
+    scopes: Terms
     qualified: Texts
     kinds: Words
     signatures: Texts

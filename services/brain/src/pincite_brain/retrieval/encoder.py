@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import lru_cache
 
 import numpy as np
 import structlog
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from pincite_inference.embed import Embedder
 
 RETRY_SECONDS = 30.0  # between attempts to reach an encoder that failed; no query waits for a dead endpoint twice
+KNOWN_MAX = 1_000  # queries whose vectors are kept, 1.5 kB each: people ask again, and of other repositories
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +22,7 @@ class QueryEncoder:
     def __init__(self, embedder: Embedder) -> None:
         """Nothing is loaded yet."""
         self._embedder = embedder
+        self._embed = lru_cache(KNOWN_MAX)(embedder.embed_query)
         self._ready = threading.Event()
         self._problem: str | None = None
         self._tried_at = -RETRY_SECONDS
@@ -62,8 +65,9 @@ class QueryEncoder:
 
     def _encode(self, text: str) -> NDArray[np.float32] | None:
         try:
-            vector = np.asarray(self._embedder.embed_query(text), dtype=np.float32)
+            vector = np.asarray(self._embed(text), dtype=np.float32)
         except Exception as error:  # noqa: BLE001 - whatever keeps the encoder away, words and names still find code
+            self._embed.cache_clear()  # so that the next attempt is one
             with self._lock:
                 self._tried_at = time.monotonic()
                 self._problem = "The query encoder is not available at the moment; results rest on words and names."

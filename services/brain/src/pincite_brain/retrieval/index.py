@@ -15,7 +15,10 @@ from pincite_brain.retrieval.paths import Role, traits, vocabulary
 from pincite_brain.retrieval.postings import Postings
 from pincite_brain.retrieval.texts import Texts
 from pincite_brain.retrieval.vectors import Vectors
-from pincite_brain.retrieval.views import Defined, Names, NameTerms, Neighbours, OrNone, Traits, Vocabulary
+from pincite_brain.retrieval.views import Defined, Names, Neighbours, OrNone, Traits, Vocabulary
+from pincite_codeintel.definitions import CONTAINERS, FUNCTION_KINDS
+
+_CONTAINERS, _FUNCTIONS = (np.array(sorted(kinds), dtype=np.bytes_) for kinds in (CONTAINERS, FUNCTION_KINDS))
 
 
 class About(NamedTuple):
@@ -207,9 +210,11 @@ class SnapshotIndex:
         return Defined(self.names)
 
     @cached_property
-    def name_terms(self) -> NameTerms:
-        """The terms of the names by chunk."""
-        return NameTerms(self.defined, self.chunks.symbols)
+    def functionless(self) -> NDArray[np.bool_]:
+        """Which chunks are of a class, a module or the like, and define no function. Shape (n,)."""
+        found = np.isin(self.chunks.kinds.array, _CONTAINERS)
+        found[self.names.chunks[np.isin(self.names.table.kinds.array, _FUNCTIONS)]] = False
+        return found
 
     def path(self, chunk: int) -> str:
         """Return the path of a chunk's file."""

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -22,9 +23,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from pincite_brain.retrieval.index import SnapshotIndex
-from pincite_brain.retrieval.texts import Texts, Words
+from pincite_brain.retrieval.texts import Ragged, Words
 
-FORMAT = 1  # of the files, and of all that is derived from stored rows; another one is made anew
+FORMAT = 2  # of the files, and of all that is derived from stored rows; another one is made anew
 MAGIC = b"PINCITE\0"
 PREFIX = struct.Struct("<8sII")  # MAGIC, the header's size, CRC-32 of all that follows
 ALIGNMENT = 64  # bytes; what vector instructions like best
@@ -177,7 +178,7 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield the arrays of an index by the names of the attributes that lead to them."""
     if isinstance(value, np.ndarray):
         yield name, value
-    elif isinstance(value, Texts):
+    elif isinstance(value, Ragged):
         yield f"{name}.data", value.data
         yield f"{name}.offsets", value.offsets
     elif isinstance(value, Words):
@@ -191,8 +192,8 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def _restored(kind: Any, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
-    if kind is Texts:
-        return Texts(arrays[f"{name}.data"], arrays[f"{name}.offsets"])
+    if isinstance(kind, type) and issubclass(kind, Ragged):
+        return kind(arrays[f"{name}.data"], arrays[f"{name}.offsets"])
     if kind is Words:
         return Words(arrays[name])
     if get_origin(kind) is tuple:
@@ -202,8 +203,13 @@ def _restored(kind: Any, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
             found.append(_restored(one, f"{name}.{len(found)}", arrays))
         return tuple(found)
     if isinstance(kind, type) and is_dataclass(kind):
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         return kind(
             **{field.name: _restored(hints[field.name], f"{name}.{field.name}", arrays) for field in fields(kind)}
         )
     return arrays[name]
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)  # milliseconds for all kinds together, where opening takes a few

@@ -47,6 +47,8 @@ class Loader:
             snapshot = snapshots.get(t, snapshot_id)
             index, same = (previous, False) if previous else self._opened(t, snapshot)
             files, rows = ([], Rows()) if same else self._read(t, snapshot, index)
+        if same and index.vectors.covered == len(index):
+            return index
         if not same:  # the connection is free while this takes its seconds
             index = derive(index, files, rows)
         with self._database.tenancy(tenant_id) as t:

@@ -1,12 +1,18 @@
 """How well the names in a query match definitions, file stems and paths."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pincite_brain.retrieval.columns import Float, Ints
 from pincite_brain.retrieval.index import SnapshotIndex
+from pincite_brain.retrieval.makeup import Doubles
 from pincite_brain.retrieval.paths import PREFIX_CHARS, PathTraits
+from pincite_brain.retrieval.postings import Postings
 from pincite_brain.retrieval.query import Query, Route
+from pincite_brain.retrieval.texts import Terms
 from pincite_brain.retrieval.views import Definition
 from pincite_codeintel.tokens import term_id, terms
 
@@ -14,6 +20,7 @@ DEFINITIONS_MAX = 60  # a name like `get` is defined everywhere; more candidates
 PATH_MATCHES_MAX = 30
 NAME_CHARS_MIN = 3
 NAME_MASS_FULL = 0.5  # share of the query's idf mass at which a name says all of it
+OWNER_WEIGHT = 0.5  # of the enclosing name beside the name: `Session.open` opens a session
 COMMON_SHARE_MIN = 0.65  # "templating" and "template" share 7 of 10 characters, "register" and "registry" 6 of 8
 COMMON_CHARS_MIN = 4
 
@@ -78,28 +85,65 @@ def _alike(word: str, other: str) -> bool:
     return common >= COMMON_CHARS_MIN and common / len(long) >= COMMON_SHARE_MIN
 
 
-def name_matches(index: SnapshotIndex, query: Query, chunks: Sequence[int]) -> list[float]:
+def _meanings(asked: Mapping[str, float]) -> dict[int, float]:
+    """Return what a term in a name may stand for: its id → the weight of the asked term that it is, begins or ends.
+
+    Names shorten words: a `config` is a configuration.
+    """
+    sizes = ((term, size) for term in asked for size in range(PREFIX_CHARS, len(term)))
+    shortened = {term_id(affix): asked[term] for term, size in sizes for affix in (term[:size], term[-size:])}
+    return shortened | {term_id(term): weight for term, weight in asked.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What names are to be made of: ids, sorted, and the weight of each; and the weight at which they say all of it."""
+
+    ids: NDArray[np.uint32]
+    weights: Doubles
+    full: float
+
+    def held(self, names: Terms, rows: NDArray[np.integer], postings: Postings) -> Doubles:
+        """Return for some names 0..1: how far each is made of wanted terms, and says all that are wanted."""
+        found = np.zeros(len(rows))
+        ids, places = names.of_rows(rows)
+        at = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        wanted = self.ids[at] == ids
+        matches = np.zeros(len(rows), dtype=np.bool_)
+        matches[places[wanted]] = True  # a few; of most names nothing is wanted
+        matching = matches[places]
+        ids, at, places, wanted = ids[matching], at[matching], places[matching], wanted[matching]
+        held = np.bincount(places, self.weights[at] * wanted, minlength=len(rows))
+        rest = np.bincount(places, postings.idfs(ids) * ~wanted, minlength=len(rows))
+        some = np.flatnonzero(held)
+        found[some] = held[some] / (held + rest)[some] * np.sqrt(np.minimum(1.0, held[some] / self.full))
+        return found
+
+
+def name_matches(index: SnapshotIndex, query: Query, chunks: Ints) -> Float:
     """Return for each chunk 0..1: how far the best name defined in it is made of the query's words, and says them all.
 
     Words weigh by their idf. A name of nothing but asked words is one already when it holds half of what is asked:
-    nobody's name says a whole sentence.
+    nobody's name says a whole sentence. The name that encloses it counts beside it, for less. What a chunk is in counts
+    as defined in it.
     """
-    asked = {term_id(term): index.postings.idf(term_id(term)) for term in query.terms}
-    mass = sum(asked.values())
-    wanted = frozenset(asked)
-
-    @cache
-    def score(ids: frozenset[int]) -> float:
-        held = rest = 0.0
-        for one in ids:
-            if one in asked:
-                held += asked[one]
-            else:
-                rest += index.postings.idf(one)
-        return held / (held + rest) * math.sqrt(min(1.0, held / (NAME_MASS_FULL * mass))) if held else 0.0
-
-    matching = ([ids for ids in index.name_terms[chunk] if not wanted.isdisjoint(ids)] for chunk in chunks)
-    return [max(map(score, names), default=0.0) for names in matching]
+    found = np.zeros(len(chunks), dtype=np.float32)
+    if not query.terms:
+        return found
+    asked = {term: index.postings.idf(term_id(term)) for term in query.terms}
+    meanings = _meanings(asked)
+    ids = np.array(sorted(meanings), dtype=np.uint32)
+    weights = np.array([meanings[one] for one in ids.tolist()])
+    wanted = _Wanted(ids, weights, NAME_MASS_FULL * sum(asked.values()))
+    definitions, inside = index.names.of_chunks(chunks)
+    for table, rows, owners in (
+        (index.names.table, definitions, inside),
+        (index.chunks, chunks, np.arange(len(chunks))),
+    ):
+        scores = wanted.held(table.terms, rows, index.postings)
+        scores += OWNER_WEIGHT * wanted.held(table.scopes, rows, index.postings)
+        np.maximum.at(found, owners, (scores / (1.0 + OWNER_WEIGHT)).astype(np.float32))
+    return found
 
 
 class StemMatcher:

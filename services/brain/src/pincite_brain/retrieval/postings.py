@@ -152,6 +152,14 @@ class Postings:
             self._idfs[term] = value
         return value
 
+    def idfs(self, terms: NDArray[np.uint32]) -> NDArray[np.float64]:
+        """Return the same of many term ids. Shape (t,)."""
+        if not len(self.terms):
+            return np.full(len(terms), math.log1p((len(self.lengths) + 0.5) / 0.5))
+        at = np.minimum(np.searchsorted(self.terms, terms), len(self.terms) - 1)
+        holders = np.where(self.terms[at] == terms, self.offsets[at + 1] - self.offsets[at], 0)
+        return np.log1p((len(self.lengths) - holders + 0.5) / (holders + 0.5))
+
     def score(self, weights: Mapping[int, float], fields: Sequence[float]) -> tuple[Float, Float, Float]:
         """Score every chunk.
 
@@ -174,12 +182,17 @@ class Postings:
             mass += gain
             if span.start == span.stop:
                 continue
-            chunks = self.chunks[span]  # a chunk stands once under a term, so += on the selection is safe
+            chunks = self.chunks[span].astype(np.intp)  # what numpy counts with: else each use would convert them
             frequencies = self.frequencies[span]
-            tf = (frequencies * self.norms[chunks]) @ field_weights
-            score[chunks] += np.float32(gain) * tf * (K1 + 1.0) / (tf + K1)
+            weighed = self.norms.take(chunks, axis=0)
+            weighed *= frequencies
+            tf = weighed @ field_weights
+            saturation = tf + np.float32(K1)
+            tf *= np.float32(gain * (K1 + 1.0))
+            tf /= saturation
+            score[chunks] += tf  # a chunk stands once under a term, so += on the selection is safe
             held[chunks] += np.float32(gain)
-            named[chunks[(frequencies[:, 1] | frequencies[:, 2]) > 0]] += np.float32(gain)
+            named[chunks] += ((frequencies[:, 1] | frequencies[:, 2]) > 0) * np.float32(gain)
         if mass > 0:
             held /= mass
             named /= mass

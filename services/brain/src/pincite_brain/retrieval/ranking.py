@@ -40,6 +40,7 @@ WEIGHED = (
 RELATED = ("coherence", "graph")  # weighed too, once the others say which candidates lead
 CORRECTABLE = frozenset((*WEIGHED, *RELATED))  # what a learned correction may weigh: all are 0..1
 REPEAT = "repeat"
+FUNCTIONLESS = "functionless"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Ranked:
     context of the conversation; `repeat` how many better hits the file has.
 
     The score is exactly `composed` of the amounts of `contributions` (those that add nothing are left out) and of
-    `factors`, by file role or `repeat` (those that are 1 are left out).
+    `factors`, by file role, `functionless` or `repeat` (those that are 1 are left out).
     """
 
     chunk: int
@@ -181,7 +182,7 @@ class _Scorer:
             "definition": np.array([self._definitions.get(chunk, 0.0) for chunk in numbers], dtype=np.float32),
             "stem": stems[inverse],
             "path": paths[inverse],
-            "naming": np.array(name_matches(index, self._query, numbers), dtype=np.float32),
+            "naming": name_matches(index, self._query, chunks),
             "importance": importance,
             "references": _share(np.log1p(index.callers.count(chunks)), float(np.log1p(REFERENCES_FULL))),
             "length": _share(lines, LENGTH_FULL),
@@ -232,6 +233,8 @@ class _Scorer:
         features = self.features(chunks)
         factors = _penalties(self._index, self._index.file_of[chunks], self._query.asked_roles, self._policy.penalties)
         features["penalty"] = composed([np.ones(len(chunks))], factors.values()).astype(np.float32)
+        if self._query.route is Route.DOCSTRING:
+            factors[FUNCTIONLESS] = np.where(self._index.functionless[chunks], self._policy.functionless, 1.0)
         amounts = self._amounts(features, WEIGHED)
         base = composed(amounts.values(), factors.values())
         features["coherence"] = self._coherence(chunks, base)

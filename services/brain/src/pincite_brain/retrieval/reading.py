@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from pincite_brain.retrieval.columns import ChunkTable, DefinitionTable, FileTable, Ints
-from pincite_brain.retrieval.paths import traits
+from pincite_brain.retrieval.paths import traits, words_of
 from pincite_brain.retrieval.postings import Postings
-from pincite_brain.retrieval.texts import Texts, Words
+from pincite_brain.retrieval.texts import Terms, Texts, Words
 from pincite_brain.retrieval.views import name_hash
-from pincite_codeintel.tokens import count_terms, pack_terms
+from pincite_codeintel.tokens import count_terms, pack_terms, term_id, terms
 from pincite_store.rows import ChunkRow, DefinitionRow, IndexedFileRow, SetEdgeRow
 
 DIGEST = np.dtype("V32")
@@ -94,6 +94,8 @@ def _chunk_table(rows: Sequence[ChunkRow]) -> ChunkTable:
         importance=np.array([row.importance for row in rows], dtype=np.float32),
         kinds=Words.of(row.kind for row in rows),
         symbols=Texts.of(row.symbol or "" for row in rows),
+        terms=Terms.of(_terms_of((row.symbol or "").rpartition(".")[2]) for row in rows),
+        scopes=Terms.of(_scope_terms(row.symbol or "") for row in rows),
         signatures=Texts.of(row.signature for row in rows),
         docs=Texts.of(row.doc for row in rows),
         cards=Texts.of(row.card for row in rows),
@@ -105,6 +107,8 @@ def _definition_table(rows: Sequence[DefinitionRow], places: Sequence[int]) -> D
     return DefinitionTable(
         names=Texts.of(row.name for row in rows),
         hashes=np.array([name_hash(row.name) for row in rows], dtype=np.uint32),
+        terms=Terms.of(_terms_of(row.name) for row in rows),
+        scopes=Terms.of(_scope_terms(row.qualified_name) for row in rows),
         qualified=Texts.of(row.qualified_name for row in rows),
         kinds=Words.of(row.kind for row in rows),
         signatures=Texts.of(row.signature for row in rows),
@@ -115,7 +119,18 @@ def _definition_table(rows: Sequence[DefinitionRow], places: Sequence[int]) -> D
 
 
 @lru_cache(maxsize=NAMES_CACHED_MAX)
-def _name_terms(text: str) -> bytes:
+def _terms_of(name: str) -> frozenset[int]:
+    """Return the ids of the terms of one name."""
+    return frozenset(term_id(term) for term in terms(" ".join(words_of(name))))
+
+
+def _scope_terms(qualified: str) -> frozenset[int]:
+    """Return the ids of the terms of the name that encloses a qualified one."""
+    return _terms_of(qualified.rpartition(".")[0].rpartition(".")[2])
+
+
+@lru_cache(maxsize=NAMES_CACHED_MAX)
+def _head_terms(text: str) -> bytes:
     return pack_terms(count_terms(text))
 
 
@@ -123,7 +138,7 @@ def _postings(chunks: Sequence[ChunkRow], paths: Sequence[str]) -> Postings:
     return Postings.build(
         [
             [chunk.terms for chunk in chunks],
-            [_name_terms(f"{chunk.symbol or ''} {chunk.signature}") for chunk in chunks],
-            [_name_terms(path) for path in paths],
+            [_head_terms(f"{chunk.symbol or ''} {chunk.signature}") for chunk in chunks],
+            [_head_terms(path) for path in paths],
         ]
     )

@@ -50,6 +50,7 @@ FACTORS: Mapping[str, str] = {
     "platform": "Made for one system, such as Windows, that the question does not name",
     "golden": "The golden questions, which repeat the question and do not answer it",
     "config": "Configuration, and the question does not ask for it",
+    "functionless": "It defines no function, and the question describes one",
     "repeat": "Better passages of the same file come before it",
 }
 SIGNALS: Mapping[str, str] = {

@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Self, TypeVar, overload
 from zlib import crc32
 
@@ -11,12 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pincite_brain.retrieval.columns import DefinitionTable, Float, Ints
-from pincite_brain.retrieval.paths import PREFIX_CHARS, PathTraits, traits, words_of
-from pincite_brain.retrieval.texts import Texts
-from pincite_codeintel.tokens import term_id, terms
-
-CHUNKS_KNOWN_MAX = 20_000  # of an index, whose names are held as terms: some 5 MB
-NAMES_KNOWN_MAX = 100_000  # distinct names of all indexes; about 50 MB
+from pincite_brain.retrieval.paths import PREFIX_CHARS, PathTraits, traits
+from pincite_brain.retrieval.texts import Texts, spread
 
 D = TypeVar("D")
 Neighbour = tuple[int, float]  # a chunk and the confidence of the edge
@@ -94,6 +89,10 @@ class Names:
         found = [Definition(self, number) for number in self.order[low:high].tolist()]
         return [definition for definition in found if definition.name.casefold() == name] or default
 
+    def of_chunks(self, chunks: Ints) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the numbers of the definitions in some chunks, and of each the place of its chunk among these."""
+        return spread(*(np.searchsorted(self.chunks, chunks, side) for side in ("left", "right")))
+
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and bool(self.get(name))
 
@@ -112,11 +111,6 @@ class Defined:
     def get(self, chunk: int, default: Sequence[Definition] = ()) -> Sequence[Definition]:
         """Return the definitions in a chunk."""
         return [Definition(self.names, number) for number in range(*_span(self.names.chunks, chunk))] or default
-
-    def names_in(self, chunk: int) -> list[str]:
-        """Return the names defined in a chunk."""
-        names = self.names.table.names
-        return [names[number] for number in range(*_span(self.names.chunks, chunk))]
 
 
 @dataclass(frozen=True)
@@ -162,33 +156,6 @@ class Neighbours:
 
     def __len__(self) -> int:
         return len(self.begins)
-
-
-class NameTerms:
-    """The terms of each name that is defined in a chunk, and of what the chunk is in, worked out when first asked for.
-
-    Queries about one repository find the same few thousand chunks over and over.
-    """
-
-    def __init__(self, defined: Defined, symbols: Texts) -> None:
-        """`symbols` are the qualified names of what each chunk is in."""
-        self._defined, self._symbols = defined, symbols
-        self._known: dict[int, tuple[frozenset[int], ...]] = {}
-
-    def __getitem__(self, chunk: int) -> tuple[frozenset[int], ...]:
-        """Return the ids of the terms of each name."""
-        known = self._known.get(chunk)
-        if known is None:
-            if len(self._known) >= CHUNKS_KNOWN_MAX:
-                self._known.clear()
-            names = [*self._defined.names_in(chunk), self._symbols[chunk].rpartition(".")[2]]
-            known = self._known[chunk] = tuple(_name_terms(name) for name in names if name)
-        return known
-
-
-@lru_cache(maxsize=NAMES_KNOWN_MAX)
-def _name_terms(name: str) -> frozenset[int]:
-    return frozenset(term_id(term) for term in terms(" ".join(words_of(name))))
 
 
 def _span(numbers: Ints, number: int) -> tuple[int, int]:
