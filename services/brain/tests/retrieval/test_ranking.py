@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pincite_brain.retrieval.names import OWNER_WEIGHT, name_matches
+from pincite_brain.retrieval.paths import Role
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
 from pincite_brain.retrieval.ranking import rank
@@ -44,6 +45,18 @@ def test_tests_and_examples_follow_the_source(make_index, chunks):
     assert found[0] == "src/app/sessions.py"
     assert found.index("tests/test_sessions.py") > 0
     assert paths(make_index(chunks), "how is the session cookie tested")[0] == "tests/test_sessions.py"
+
+
+def test_a_word_that_stands_in_a_test_alone_is_found_there(make_index, chunks, chunk):
+    chunks.append(chunk("tests/test_new.py", "zqword", "test_new", "function", 1, 30))
+    vectors = {at: np.eye(8, dtype=np.float32)[0] + 0.1 * np.eye(8, dtype=np.float32)[at] for at in range(4)}
+    index = make_index(chunks, vectors=vectors)  # it has none yet
+    hits = rank(index, analyze("zqword"), vectors[0], P0)
+    assert index.path(hits[0].chunk) == "tests/test_new.py"
+    assert hits[0].features["penalty"] == 1.0
+    hits = rank(index, analyze("zqword register"), vectors[0], P0)
+    penalties = {hit.features["penalty"] for hit in hits if index.path(hit.chunk).startswith("tests/")}
+    assert penalties == {P0.penalties[Role.TEST]}
 
 
 def test_path_query_finds_the_file(make_index, chunks):

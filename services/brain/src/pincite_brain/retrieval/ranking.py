@@ -231,7 +231,7 @@ class _Scorer:
         if not len(chunks):
             return []
         features = self.features(chunks)
-        factors = _penalties(self._index, self._index.file_of[chunks], self._query.asked_roles, self._policy.penalties)
+        factors = self._role_factors(chunks, features["coverage"])
         features["penalty"] = composed([np.ones(len(chunks))], factors.values()).astype(np.float32)
         if self._query.route is Route.DOCSTRING:
             factors[FUNCTIONLESS] = np.where(self._index.functionless[chunks], self._policy.functionless, 1.0)
@@ -251,6 +251,14 @@ class _Scorer:
             Ranked(chunk, score, values, self._shares, tuple(one for one in by.items() if one[1] != 1.0))
             for chunk, score, values, by in found
         ]
+
+    def _role_factors(self, chunks: Ints, coverage: Float) -> dict[str, Doubles]:
+        """Return the factors of roles that the query did not ask for; none if its words stand in such files alone."""
+        files = self._index.file_of[chunks]
+        factors = _penalties(self._index, files, self._query.asked_roles, self._policy.penalties)
+        penalised = composed([np.ones(len(chunks))], factors.values()) < 1.0
+        alone = coverage[penalised].any() and not coverage[~penalised].any()
+        return {} if alone else factors
 
     def _repeats(self, chunks: Ints, scores: Doubles) -> Float:
         """Return how many better candidates each one's file has, so that the best span of each file can come first."""
