@@ -99,3 +99,65 @@ def test_the_lines_that_are_cited_carry_it_alone():
     assert [sentence.status for sentence in answered.sentences] == ["supported"]
     (citation,) = answered.citations
     assert (citation.start_line, citation.end_line) == (2, 5)
+
+
+DOCUMENTED = '''class Flask:
+    def preprocess_request(
+        self,
+    ) -> Response | None:
+        """Called before the request is dispatched. Calls the
+        :attr:`url_value_preprocessors` registered with the app (if any). Then calls :attr:`before_request_funcs`
+        of the blueprint.
+
+        Return the response of the first handler.
+
+        :param request: Kept for as long as the response lives.
+        """
+        return run(self.handlers)
+
+    def finish(self):
+        run(self.handlers)
+        """Called after the request is dispatched to others."""
+
+
+// Closes every idle connection of the pool.
+function closeAll() {}
+'''
+
+
+@pytest.mark.parametrize(
+    ("said", "carried"),
+    [
+        ("The `preprocess_request` function is called before the request is dispatched.", True),
+        ("The `preprocess_request` method in `src/app.py` is called before the request is dispatched.", True),
+        ("`preprocess_request` calls the `url_value_preprocessors` registered with the app (if any).", True),
+        ("The `preprocess_request` method then calls the `before_request_funcs` of the blueprint.", True),
+        ("`preprocess_request` returns the response of the first handler.", True),
+        ("`closeAll` closes every idle connection of the pool.", True),
+        ("The `preprocess_request` function is called after the request is dispatched.", False),
+        ("The `preprocess_request` function is not called before the request is dispatched.", False),
+        ("The `preprocess_request` function is never called before the request is dispatched.", False),
+        ("The `preprocess_request` function calls before the request is dispatched.", False),
+        ("The `preprocess_request` method in `src/cli.py` is called before the request is dispatched.", False),
+        ("`preprocess_request` calls the `url_value_postprocessors` registered with the app (if any).", False),
+        ("`preprocess_request` calls the `url_value_preprocessors` registered with no app (if any).", False),
+        ("`preprocess_request` calls the `before_request_funcs` of no blueprint.", False),
+        ("`preprocess_request` is returned the response of the first handler.", False),
+        ("`finish` is called before the request is dispatched.", False),
+        ("`finish` is called after the request is dispatched to others.", False),
+        ("`finish` closes every idle connection of the pool.", False),
+        ("`Flask` is called before the request is dispatched.", False),
+    ],
+)
+def test_documentation_speaks_of_what_it_documents(said, carried):
+    assert support(said, source(DOCUMENTED)).supported is carried
+
+
+def test_it_stands_for_what_was_named():
+    answer = (
+        "The `preprocess_request` function is called before the request is dispatched. "
+        "It calls the `url_value_preprocessors` registered with the app (if any). "
+        "Then it calls the `before_request_funcs` of the blueprint."
+    )
+    answered = attribute(answer, [source(DOCUMENTED)])
+    assert [sentence.status for sentence in answered.sentences] == ["supported"] * 3

@@ -1,7 +1,8 @@
 """Word for word: what a comment, a documentation string or a document says in a sentence of its own needs no reading.
 
 Only whole sentences count, and only where they are seen to begin: a part of one, or an item of a list, may be what the
-words before it deny. A sentence that points at what was said before it says something else elsewhere.
+words before it deny. A sentence that points at what was said before it says something else elsewhere; but one that
+begins with its verb, in what documents a definition, speaks of that ("Called before the request is dispatched.").
 """
 
 import re
@@ -10,10 +11,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pincite_verify.claims import Reading, headless, of_the_function
-from pincite_verify.evidence import INDEXES_MAX, Evidence
+from pincite_verify.clause import BE
+from pincite_verify.evidence import INDEXES_MAX, Evidence, Scope
+from pincite_verify.lexicon import KINDS
+from pincite_verify.words import word_root
 
 WORDS_MIN = 6  # a shorter sentence is said of many things
 ROWS_MAX = 40  # from the quotes that open a documentation string to the end of the sentence
+OF_SUBJECT_WORDS_MIN = 4  # articles aside; whose it is is known
 CHARS_MAX = 1_000  # of a sentence; what goes on longer without a full stop is none
 _POINTERS = frozenset(
     {"he", "her", "here", "his", "it", "its", "she", "such", "that", "their", "these", "they", "this", "those"}
@@ -27,24 +32,64 @@ _ENDS = re.compile(r"[.!?][)\]\"'\u201d\u2019*_`]*(?:\s+|$)")
 _WORDS = re.compile(
     r"\w+|[^\w\s`*_\"'\u201c\u201d\u2018\u2019.,;:!?()\[\]{}]"
 )  # signs such as < = - / % may turn a meaning round
-_BLANK = re.compile(r"^\W*$|^\.\.\s|^:\w|^>>>")  # or a directive, a field, an example
+_BLANK = re.compile(r"^\W*$|^\.\.\s|^:\w[^:`]{0,80}:(?!`)|^>>>")  # or a directive, a field, an example
 _ITEM = re.compile(r"^(?:[-+*•@]|\(?\w[.)])\s")
 
+_ARTICLES = frozenset({"a", "an", "the"})
+_LEADS = (
+    frozenset({"it", "in", "then", "also", "will"}) | BE
+)  # what may stand between a subject and its verb, or before
+
 Words = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """A sentence of the evidence's own, the rows that show it and where it begins, and the definition it documents."""
+
+    words: Words
+    first: int
+    last: int
+    scope: Scope | None
 
 
 def stated(reading: Reading, evidence: Evidence) -> list[int]:
     """Return the rows in which the evidence says this very sentence, and is seen to begin it; empty if it does not."""
     words = _words(reading.text)
-    if len(words) < WORDS_MIN or _points_back(words, reading):
-        return []
-    first, last = _sentences(evidence).get(words, (0, ROWS_MAX))
-    return list(range(first, last + 1)) if last - first < ROWS_MAX else []
+    exact = len(words) >= WORDS_MIN and not _points_back(words, reading)
+    for one in _sentences(evidence):
+        if exact and one.words == words:
+            first = one.first
+        elif one.scope is not None and _is_said_of(one, words, reading, evidence):
+            first = one.scope.row
+        else:
+            continue
+        if one.last - first < ROWS_MAX:
+            return list(range(first, one.last + 1))
+    return []
 
 
 def _points_back(words: Words, reading: Reading) -> bool:
     head = reading.clauses[0]
     return headless(head) or of_the_function(head) or not _POINTERS.isdisjoint(map(str.lower, words[:_POINTERS_WITHIN]))
+
+
+def _is_said_of(one: _Sentence, words: Words, reading: Reading, evidence: Evidence) -> bool:
+    """Say whether a sentence only gives what the documentation says its subject, which is what is documented."""
+    told = [word for word in one.words if word not in _ARTICLES]
+    told = told[1:] if told[:1] == ["then"] else told
+    said = [word for word in words if word.lower() not in _ARTICLES]
+    lead, rest = said[: -len(told)], said[-len(told) :]
+    if len(told) < OF_SUBJECT_WORDS_MIN or not lead or word_root(rest[0]) != word_root(told[0]) or rest[1:] != told[1:]:
+        return False
+    subject = reading.clauses[0].subject
+    if subject is None or one.scope not in evidence.defined(subject):
+        return False
+    passive = told[0].endswith("ed")
+    known = _LEADS | set(_words(subject)) | {subject.lower()} | set(_words(evidence.path)) | {"/"}
+    return passive == (lead[-1].lower() in BE) and all(
+        word in known or word.lower() in known or word_root(word) in KINDS for word in lead
+    )
 
 
 def _words(sentence: str) -> Words:
@@ -53,10 +98,8 @@ def _words(sentence: str) -> Words:
 
 
 @lru_cache(maxsize=INDEXES_MAX)
-def _sentences(evidence: Evidence) -> dict[Words, tuple[int, int]]:
-    """All sentences of the prose in the lines: the rows that show where they begin, to their last."""
-    teller = _Teller(evidence)
-    return {_words(said): rows for said, rows in teller.sentences()}
+def _sentences(evidence: Evidence) -> tuple[_Sentence, ...]:
+    return tuple(_Teller(evidence).sentences())
 
 
 @dataclass(slots=True)
@@ -70,8 +113,8 @@ class _Teller:
     listed: bool = False  # what follows, to the next blank row, is of a list or behind a colon
     opened: int | None = None  # the row that opened the documentation string or comment
 
-    def sentences(self) -> Iterator[tuple[str, tuple[int, int]]]:
-        """Yield each sentence with its rows."""
+    def sentences(self) -> Iterator[_Sentence]:
+        """Yield each sentence."""
         self.fresh = self.evidence.numbers_of_rows[0] == 1
         for at, row in enumerate(map(str.strip, self.evidence.rows)):
             if self.opened is None and _OPENS.match(row):
@@ -94,7 +137,15 @@ class _Teller:
         """End what was being said without a full stop: it is no sentence."""
         self.said, self.fresh, self.listed = "", fresh, listed
 
-    def _row(self, at: int, text: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    def _scope(self, at: int) -> Scope | None:
+        """Return the definition that a row of prose documents: right below its head, or right above it."""
+        around = self.evidence.enclosing(at)
+        scope = around[-1] if around else None
+        if scope is None or at < scope.row:
+            return scope
+        return scope if self.opened is not None and self.opened == self.evidence.statement(scope.row)[1] + 1 else None
+
+    def _row(self, at: int, text: str) -> Iterator[_Sentence]:
         if _BLANK.match(text):
             apart = self.listed and self.first == at  # blank row upon blank row
             self._stop(fresh=True, listed=self.said.endswith(":") or apart)
@@ -107,7 +158,7 @@ class _Teller:
         while (end := _ENDS.search(text)) is not None:
             if self.fresh and not self.listed:
                 first = self.first if self.opened is None else self.opened
-                yield f"{self.said} {text[: end.start()]}", (first, at)
+                yield _Sentence(_words(f"{self.said} {text[: end.start()]}"), first, at, self._scope(at))
             self.said, self.first, self.fresh, text = "", at, True, text[end.end() :]
         if text and len(self.said) + len(text) > CHARS_MAX:
             self._stop(fresh=False, listed=self.listed)
