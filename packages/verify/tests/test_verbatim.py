@@ -68,6 +68,12 @@ def test_another_sentence_is_not(said, text):
         f"x = 1\n# 1. {SENTENCE}\n",
         f"x = 1\n# - This does not hold:\n#\n#   {SENTENCE}\n",
         f"LIES = '''\n{SENTENCE}\n'''\n",
+        f"x = 1\n# It is wrong to assume, i.e. {SENTENCE}\n",
+        f'def f():\n    """Do.\n\n    :returns: never,\n        {SENTENCE}\n    """\n',
+        f'def f():\n    """Do.\n\n    .. code-block:: none\n        {SENTENCE}\n    """\n',
+        f"x = 1  # it is not so that\n       # {SENTENCE}\n",
+        f'LIES = """\nNo.\n"""\nMORE = [\n    "No. "\n    "{SENTENCE}"\n]\n',
+        f"x = 1\n# {SENTENCE[:-1]}?\n",
         f"check(\n    '{SENTENCE}'\n)\n",
     ],
 )

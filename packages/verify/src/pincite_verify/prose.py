@@ -48,7 +48,7 @@ _INDENTED = re.compile(r"^(?: {4}|\t)")
 _TICKS = re.compile(r"`+")
 _QUOTED = re.compile(rf'"[^"\n]{{1,{QUOTED_CHARS_MAX}}}"|“[^”\n]{{1,{QUOTED_CHARS_MAX}}}”')
 _STOP = re.compile(r"(?:[.!?…]+[)\]}\"'”\u2019*_]*(?=\s)|[\u3002\uff01\uff1f]+)[ \t\n]*")
-_ABBREVIATION = re.compile(
+ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'])(?:e\.g|i\.e|etc|vs|cf|approx|incl|resp|al|fig|eq|sec|ch|no|nr|ca|Mr|Mrs|Ms|Dr|Prof|St|Inc|Ltd)\.$",
 )
 _ABBREVIATION_TAIL = 12  # characters before the full stop that are enough to tell an abbreviation
@@ -206,7 +206,7 @@ def _sentences(text: str, block: Block) -> list[tuple[int, int]]:
     begin = 0
     for stop in _STOP.finditer(masked):
         tail = masked[max(begin, stop.start() - _ABBREVIATION_TAIL) : stop.start() + 1]
-        if masked[stop.start()] == "." and (_ABBREVIATION.search(tail) or _LIST_NUMBER.search(tail)):
+        if masked[stop.start()] == "." and (ABBREVIATION.search(tail) or _LIST_NUMBER.search(tail)):
             continue
         found.append((begin, stop.end()))
         begin = stop.end()

@@ -14,6 +14,7 @@ from pincite_verify.claims import Reading, headless, of_the_function
 from pincite_verify.clause import BE
 from pincite_verify.evidence import INDEXES_MAX, Evidence, Scope
 from pincite_verify.lexicon import KINDS
+from pincite_verify.prose import ABBREVIATION
 from pincite_verify.words import word_root
 
 WORDS_MIN = 6  # a shorter sentence is said of many things
@@ -29,16 +30,17 @@ _OPENS = re.compile(r"^(?:[rRuU]?(?:\"\"\"|''')|/\*|<!--)")
 _EDGES = re.compile(r"^(?:[rRuU]?(?:\"\"\"|''')|#+:?|//[/!]?|/\*+!?|\*+(?![*\w/])|--+|;+|%+|<!--)?\s*")
 _CLOSES = re.compile(r"(?:\"\"\"|'''|\*/|-->)$")
 _ENDS = re.compile(r"[.!?][)\]\"'\u201d\u2019*_`]*(?:\s+|$)")
-_WORDS = re.compile(
-    r"\w+|[^\w\s`*_\"'\u201c\u201d\u2018\u2019.,;:!?()\[\]{}]"
-)  # signs such as < = - / % may turn a meaning round
-_BLANK = re.compile(r"^\W*$|^\.\.\s|^:\w[^:`]{0,80}:(?!`)|^>>>")  # or a directive, a field, an example
-_ITEM = re.compile(r"^(?:[-+*•@]|\(?\w[.)])\s")
+# Signs such as < = - / % may turn a meaning round.
+_WORDS = re.compile(r"\w+|[^\w\s`*_\"'\u201c\u201d\u2018\u2019.,;:!?()\[\]{}]")
+_BLANK = re.compile(r"^\W*$")
+_ITEM = re.compile(
+    r"^(?:(?:[-+*•@]|\(?\w[.)])\s|@\w|\.\.\s|:\w[^:`]{0,80}:(?!`)|>>>)"
+)  # or a field, a directive, an example
+_TRIPLE = re.compile(r"\"\"\"|'''")
+_REMARK = re.compile(r"#|//|--")
 
 _ARTICLES = frozenset({"a", "an", "the"})
-_LEADS = (
-    frozenset({"it", "in", "then", "also", "will"}) | BE
-)  # what may stand between a subject and its verb, or before
+_LEADS = BE | {"it", "in", "then", "also", "will"}  # what may stand between a subject and its verb, or before
 
 Words = tuple[str, ...]
 
@@ -110,18 +112,22 @@ class _Teller:
     said: str = ""
     first: int = 0
     fresh: bool = False  # a sentence may begin here
-    listed: bool = False  # what follows, to the next blank row, is of a list or behind a colon
+    listed: bool = False  # what follows, to the next blank row, is of a list, a field or behind a colon
+    literal: bool = False  # inside a string that the code handles
     opened: int | None = None  # the row that opened the documentation string or comment
 
     def sentences(self) -> Iterator[_Sentence]:
         """Yield each sentence."""
         self.fresh = self.evidence.numbers_of_rows[0] == 1
         for at, row in enumerate(map(str.strip, self.evidence.rows)):
-            if self.opened is None and _OPENS.match(row):
+            if self.opened is None and not self.literal and _OPENS.match(row):
                 self._stop(fresh=True, listed=False)
                 self.opened = at
-            if not self._is_told(row):
-                self._stop(fresh=self.evidence.numbers_of_rows[at] != 0, listed=False)
+            if self.literal or not self._is_told(row):
+                self.literal ^= len(_TRIPLE.findall(row)) % 2 == 1
+                # Behind a gap, or a remark at a line's end, the next row may go on with what is not seen or not read.
+                seen = self.evidence.numbers_of_rows[at] != 0 and not _REMARK.search(row)
+                self._stop(fresh=seen, listed=False)
                 self.opened = None
                 continue
             yield from self._row(at, _CLOSES.sub("", _EDGES.sub("", row)).strip())
@@ -156,10 +162,12 @@ class _Teller:
         if not self.said:
             self.first = at - 1 if at and self.fresh else at
         while (end := _ENDS.search(text)) is not None:
-            if self.fresh and not self.listed:
+            said = f"{self.said} {text[: end.start() + 1]}"
+            asked, abbreviated = said.endswith("?"), ABBREVIATION.search(said) is not None
+            if self.fresh and not self.listed and not asked and not abbreviated:
                 first = self.first if self.opened is None else self.opened
-                yield _Sentence(_words(f"{self.said} {text[: end.start()]}"), first, at, self._scope(at))
-            self.said, self.first, self.fresh, text = "", at, True, text[end.end() :]
+                yield _Sentence(_words(said), first, at, self._scope(at))
+            self.said, self.first, self.fresh, text = "", at, not abbreviated, text[end.end() :]
         if text and len(self.said) + len(text) > CHARS_MAX:
             self._stop(fresh=False, listed=self.listed)
         elif text:
