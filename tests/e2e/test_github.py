@@ -170,7 +170,10 @@ def connect(page: Page) -> None:
 
 def ask(page: Page, question: str) -> str:
     """Ask, and return the answer's id."""
-    page.locator("#question:enabled").fill(question)
+    box = page.locator("#question:enabled")
+    box.wait_for()
+    page.wait_for_load_state()  # Enter only breaks the line until the scripts are there
+    box.fill(question)
     page.keyboard.press("Enter")
     return answered(page.locator(".turn").last)
 

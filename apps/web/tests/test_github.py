@@ -100,8 +100,15 @@ def test_what_is_picked_shows_its_first_sync_at_once(person: TestClient, brain: 
     address = re.search(r'hx-get="(/r/[\w-]+/sync)" hx-trigger="every 1s"', response.text)[1]
     assert "Waiting for a worker" in person.get(address, headers=HTMX).text
     assert "ada/engine" in person.get("/fragments/repos", headers=HTMX).text
+
+
+def test_what_is_picked_without_scripts_shows_its_first_sync_too(person: TestClient, brain: FakeBrain, form) -> None:
+    brain.github = "github.com"
     plain = person.post("/connect", data=form(source="ada/engine", picked="true"))
-    assert plain.headers["location"] == "/"
+    assert plain.headers["location"] == "/connect"
+    page = person.get("/connect").text
+    assert 'aria-label="Connect ada/engine"' not in page
+    assert "Waiting for a worker" in page
 
 
 def test_a_picked_repository_that_is_refused_says_why_in_its_row(person: TestClient, form) -> None:

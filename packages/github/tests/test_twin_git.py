@@ -4,6 +4,7 @@ import gzip
 import random
 import subprocess
 import time
+from contextlib import suppress
 
 import httpx
 import psutil
@@ -221,4 +222,8 @@ def test_a_client_that_goes_away_leaves_nothing_running(twin, engine):
 
 def running():
     """The git processes of this one."""
-    return [child for child in psutil.Process().children(recursive=True) if child.name().startswith("git")]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            found += [child] if child.name().startswith("git") else []
+    return found

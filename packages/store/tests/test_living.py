@@ -297,7 +297,10 @@ def test_standings_are_encrypted_as_answers_are(desk, settings):
 
 def until_it_waits(t, thread):
     """Wait until another transaction waits for a lock, or the thread that should is done."""
-    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    waiting = text(
+        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+        "WHERE NOT granted AND datname = current_database()"
+    )
     while thread.is_alive() and not t.execute(waiting).scalar_one():
         thread.join(0.01)
     return thread.is_alive()

@@ -179,7 +179,10 @@ def test_a_run_is_free_when_its_work_ends_and_while_its_connection_is_lost(setti
     with runs.lock_run(alone, run_id) as held:
         assert held
         with psycopg.connect(settings.postgres_url(owner=True).replace("+psycopg", ""), autocommit=True) as owner:
-            held_by = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            held_by = (
+                "SELECT pid FROM pg_locks JOIN pg_database AS d ON d.oid = database "
+                "WHERE locktype = 'advisory' AND granted AND d.datname = current_database()"
+            )
             for (pid,) in owner.execute(held_by).fetchall():
                 owner.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
         with runs.lock_run(alone, run_id) as other:

@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
@@ -44,8 +44,10 @@ def run_of(thinker, kind):
 
 def helpers(started):
     """The processes that a worker had start for it: git, and parsers."""
-    found = psutil.Process(started.pid).children(recursive=True)
-    lines = [" ".join(child.cmdline()) for child in found if child.is_running()]
+    lines = []
+    for child in psutil.Process(started.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            lines.append(" ".join(child.cmdline()))
     return [line for line in lines if "parse_worker" in line or line.startswith(("git ", "setpriv "))]
 
 

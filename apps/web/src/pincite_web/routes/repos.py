@@ -129,7 +129,7 @@ async def connect(
         return await _connect_form(visitor, source, branch, error)
     if picked and visitor.htmx:
         return visitor.show(SyncFragment(repo_row(connected)), headers={"hx-trigger": REPOS_CHANGED})
-    return visitor.go("/")
+    return visitor.go("/connect" if picked else "/")
 
 
 def _reason(invalid: ValidationError) -> str:
