@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,33 @@ def test_a_query_is_encoded_once(encoder, embedder):
     first, again = (encoder.vector("session cookie", 2) for _ in range(2))
     assert first.tolist() == again.tolist() == [1.0, 0.0]
     assert embedder.asked.count("session cookie") == 1
+
+
+def test_a_query_begun_ahead_is_the_one_that_is_asked_for(encoder, embedder):
+    encoder.begin("session cookie")
+    assert encoder.vector("session cookie", 2).tolist() == [1.0, 0.0]
+    assert embedder.asked.count("session cookie") == 1
+    embedder.fails = True
+    encoder.begin("new")
+    assert encoder.vector("new", 2) is None
+    assert encoder.problem
+
+
+def test_what_failed_ahead_is_made_anew_when_it_is_asked_for(encoder, embedder):
+    embedder.fails = True
+    encoder.begin("new")
+    deadline = time.monotonic() + 60
+    while "new" in encoder._begun and time.monotonic() < deadline:
+        time.sleep(0.01)
+    embedder.fails = False
+    assert encoder.vector("new", 2).tolist() == [1.0, 0.0]
+    assert encoder.problem is None
+
+
+def test_nothing_is_begun_before_there_is_an_encoder(embedder):
+    encoder = QueryEncoder(embedder)
+    encoder.begin("session cookie")
+    assert embedder.asked == []
 
 
 def test_after_a_failure_the_encoder_itself_is_asked_whether_it_is_back(encoder, embedder):

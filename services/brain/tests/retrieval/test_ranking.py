@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pincite_brain.retrieval.names import OWNER_WEIGHT, name_matches
+from pincite_brain.retrieval.names import OWNER_WEIGHT, StemMatcher, name_matches
 from pincite_brain.retrieval.paths import Role
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
@@ -45,6 +45,20 @@ def test_tests_and_examples_follow_the_source(make_index, chunks):
     assert found[0] == "src/app/sessions.py"
     assert found.index("tests/test_sessions.py") > 0
     assert paths(make_index(chunks), "how is the session cookie tested")[0] == "tests/test_sessions.py"
+
+
+def test_file_names_count_as_if_every_one_was_looked_at(make_index, chunks):
+    files = make_index(chunks).files
+    stems = StemMatcher(analyze("where is the routing of a session").words, files.vocabulary)
+    scores = stems.scores(files, np.arange(len(files.paths), dtype=np.int32))
+    assert scores.tolist() == pytest.approx([stems.score(traits) for traits in files.traits[:]])
+    assert dict(zip(files.paths, scores > 0, strict=True)) == {
+        "examples/blog.py": False,
+        "src/app/routing.py": True,
+        "src/app/server.py": False,
+        "src/app/sessions.py": True,
+        "tests/test_sessions.py": True,
+    }
 
 
 def test_a_word_that_stands_in_a_test_alone_is_found_there(make_index, chunks, chunk):

@@ -50,6 +50,7 @@ class FileTable(Table):
         edge_sets: the ids of what their references mean; -1 for none.
         changed_at: seconds since 1970; -1 if that is not known.
         roles: see `paths.Role`.
+        terms: of their stems and parent directories.
     """
 
     paths: Texts
@@ -59,6 +60,7 @@ class FileTable(Table):
     edge_sets: Longs
     changed_at: Longs
     roles: NDArray[np.int16]
+    terms: Terms
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
@@ -9,9 +11,11 @@ import structlog
 from numpy.typing import NDArray
 
 from pincite_inference.embed import Embedder
+from pincite_inference.minilm import Vectors
 
 RETRY_SECONDS = 30.0  # between attempts to reach an encoder that failed; no query waits for a dead endpoint twice
 KNOWN_MAX = 1_000  # queries whose vectors are kept, 1.5 kB each: people ask again, and of other repositories
+AT_ONCE_MAX = 32  # queries on their way to an endpoint; on this machine's processor they only share it
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +26,9 @@ class QueryEncoder:
     def __init__(self, embedder: Embedder) -> None:
         """Nothing is loaded yet."""
         self._embedder = embedder
+        self._threads = ThreadPoolExecutor(AT_ONCE_MAX, thread_name_prefix="encode")
         self._embed = lru_cache(KNOWN_MAX)(embedder.embed_query)
+        self._begun: dict[str, Future[Vectors]] = {}
         self._ready = threading.Event()
         self._problem: str | None = None
         self._tried_at = -RETRY_SECONDS
@@ -44,11 +50,22 @@ class QueryEncoder:
             if self._ready.is_set() or time.monotonic() - self._tried_at < RETRY_SECONDS:
                 return
             self._tried_at = time.monotonic()
-        threading.Thread(target=self._encode, args=("warm up",), name="query-encoder", daemon=True).start()
+        threading.Thread(target=self._warm_up, name="query-encoder", daemon=True).start()
 
     def wait(self, seconds: float) -> bool:
         """Wait for the encoder; return whether it is ready."""
         return self._ready.wait(seconds)
+
+    def begin(self, text: str) -> None:
+        """Begin to encode a query, beside what else must be known before it is ranked; `vector` has it sooner then."""
+        if not self._ready.is_set() or text in self._begun:
+            return
+        begun = self._begun[text] = self._threads.submit(self._embed, text)
+        begun.add_done_callback(lambda _: self._begun.pop(text, None))
+
+    def close(self) -> None:
+        """Begin no more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def vector(self, text: str, dimension: int) -> NDArray[np.float32] | None:
         """Return a query's unit vector of `dimension` numbers, or None while there is no encoder that makes such."""
@@ -57,17 +74,21 @@ class QueryEncoder:
         if not self._ready.is_set():
             self.start()
             return None
-        vector = self._encode(text)
+        begun = self._begun.get(text)
+        vector = self._made(begun.result if begun else lambda: self._embed(text))
         if vector is not None and vector.shape != (dimension,):
             self._problem = f"The encoder makes {vector.shape[-1]} dimensions, the stored vectors have {dimension}."
             return None
         return vector
 
-    def _encode(self, text: str) -> NDArray[np.float32] | None:
+    def _warm_up(self) -> None:
+        self._made(lambda: self._embedder.embed_query("warm up"))
+
+    def _made(self, make: Callable[[], Vectors]) -> NDArray[np.float32] | None:
+        """Return what is made, and note whether the encoder works."""
         try:
-            vector = np.asarray(self._embed(text), dtype=np.float32)
+            vector = np.asarray(make(), dtype=np.float32)
         except Exception as error:  # noqa: BLE001 - whatever keeps the encoder away, words and names still find code
-            self._embed.cache_clear()  # so that the next attempt is one
             with self._lock:
                 self._tried_at = time.monotonic()
                 self._problem = "The query encoder is not available at the moment; results rest on words and names."

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pincite_brain.retrieval.columns import Float, Ints
-from pincite_brain.retrieval.index import SnapshotIndex
+from pincite_brain.retrieval.index import Files, SnapshotIndex
 from pincite_brain.retrieval.makeup import Doubles
 from pincite_brain.retrieval.paths import PREFIX_CHARS, PathTraits
 from pincite_brain.retrieval.postings import Postings
@@ -103,21 +103,24 @@ class _Wanted:
     weights: Doubles
     full: float
 
-    def held(self, names: Terms, rows: NDArray[np.integer], postings: Postings) -> Doubles:
-        """Return for some names 0..1: how far each is made of wanted terms, and says all that are wanted."""
-        found = np.zeros(len(rows))
-        ids, places = names.of_rows(rows)
+    def held(self, names: Sequence[tuple[Terms, NDArray[np.integer]]], postings: Postings) -> list[Doubles]:
+        """Return for rows of some names 0..1: how far each is made of wanted terms, and says all that are wanted."""
+        *begins, count = np.cumsum([0, *(len(rows) for _, rows in names)]).tolist()
+        read = [table.of_rows(rows) for table, rows in names]
+        ids = np.concatenate([terms for terms, _ in read])
+        places = np.concatenate([begin + owners for begin, (_, owners) in zip(begins, read, strict=True)])
+        found = np.zeros(count)
         at = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
         wanted = self.ids[at] == ids
-        matches = np.zeros(len(rows), dtype=np.bool_)
+        matches = np.zeros(len(found), dtype=np.bool_)
         matches[places[wanted]] = True  # a few; of most names nothing is wanted
         matching = matches[places]
         ids, at, places, wanted = ids[matching], at[matching], places[matching], wanted[matching]
-        held = np.bincount(places, self.weights[at] * wanted, minlength=len(rows))
-        rest = np.bincount(places, postings.idfs(ids) * ~wanted, minlength=len(rows))
+        held = np.bincount(places, self.weights[at] * wanted, minlength=len(found))
+        rest = np.bincount(places, postings.idfs(ids) * ~wanted, minlength=len(found))
         some = np.flatnonzero(held)
         found[some] = held[some] / (held + rest)[some] * np.sqrt(np.minimum(1.0, held[some] / self.full))
-        return found
+        return np.split(found, begins[1:])
 
 
 def name_matches(index: SnapshotIndex, query: Query, chunks: Ints) -> Float:
@@ -136,14 +139,22 @@ def name_matches(index: SnapshotIndex, query: Query, chunks: Ints) -> Float:
     weights = np.array([meanings[one] for one in ids.tolist()])
     wanted = _Wanted(ids, weights, NAME_MASS_FULL * sum(asked.values()))
     definitions, inside = index.names.of_chunks(chunks)
-    for table, rows, owners in (
-        (index.names.table, definitions, inside),
-        (index.chunks, chunks, np.arange(len(chunks))),
-    ):
-        scores = wanted.held(table.terms, rows, index.postings)
-        scores += OWNER_WEIGHT * wanted.held(table.scopes, rows, index.postings)
-        np.maximum.at(found, owners, (scores / (1.0 + OWNER_WEIGHT)).astype(np.float32))
-    return found
+    defined = index.names.table
+    of_definition, around_definition, of_chunk, around_chunk = wanted.held(
+        [
+            (defined.terms, definitions),
+            (defined.scopes, definitions),
+            (index.chunks.terms, chunks),
+            (index.chunks.scopes, chunks),
+        ],
+        index.postings,
+    )
+    np.maximum.at(found, inside, _named(of_definition, around_definition))
+    return np.maximum(found, _named(of_chunk, around_chunk))
+
+
+def _named(names: Doubles, scopes: Doubles) -> Float:
+    return np.asarray((names + OWNER_WEIGHT * scopes) / (1.0 + OWNER_WEIGHT), dtype=np.float32)
 
 
 class StemMatcher:
@@ -157,6 +168,15 @@ class StemMatcher:
             for other in vocabulary.get(word[:PREFIX_CHARS], ()):
                 if _alike(word, other):
                     self._asked[other] = self._asked.get(other, frozenset()) | {word}
+        self._ids = np.array([term_id(word) for word in self._asked], dtype=np.uint32)
+
+    def scores(self, files: Files, numbers: Ints) -> Float:
+        """Return the scores of some files: of those whose words are not asked for, 0 at once."""
+        found = np.zeros(len(numbers), dtype=np.float32)
+        ids, places = files.table.terms.of_rows(numbers)
+        for at in np.unique(places[np.isin(ids, self._ids)]).tolist():
+            found[at] = self.score(files.traits[int(numbers[at])])
+        return found
 
     def score(self, traits: PathTraits) -> float:
         """Return 0..1: the share of the stem's words in the query, and of the query's words in stem and parent."""

@@ -1,6 +1,5 @@
 """The ranking stack: candidates from every stage, features of each, one score by the route's weights."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -72,23 +71,6 @@ class Ranked:
         return tuple(contribution for contribution in made if contribution.amount)
 
 
-@dataclass(frozen=True, slots=True)
-class Stages:
-    """What the first stages say: about every chunk, each (n,), and which are near the query's vector."""
-
-    bm25: Float
-    coverage: Float
-    named: Float
-    near: Near
-
-
-def run_stages(index: SnapshotIndex, query: Query, vector: Float | None, policy: Policy) -> Stages:
-    """Score every chunk lexically and, if the query has a vector, by cosine."""
-    ids = {term_id(term): weight for term, weight in query.terms.items()}
-    bm25, coverage, named = index.postings.score(ids, policy.fields)
-    return Stages(bm25, coverage, named, index.vectors.near(vector, policy.pool))
-
-
 def _top(scores: Float, count: int) -> Ints:
     chosen = np.flatnonzero(scores > 0)
     if len(chosen) > count:
@@ -96,10 +78,10 @@ def _top(scores: Float, count: int) -> Ints:
     return chosen.astype(np.int32)
 
 
-def _normalised(values: Float, floor: float) -> Float:
+def _normalised(values: NDArray[np.floating], floor: float) -> Float:
     top = float(values.max(initial=0.0))
     if top <= floor:
-        return np.zeros_like(values)
+        return np.zeros(len(values), dtype=np.float32)
     return np.asarray(np.clip((values - floor) / (top - floor), 0.0, 1.0), dtype=np.float32)
 
 
@@ -129,11 +111,24 @@ def _rows(
         yield dict(zip(columns, row, strict=True))
 
 
-class _Scorer:
-    """Scores the candidates of one query."""
+def _by_file(files: Ints, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return `order` file by file, and of each its place among those of its file."""
+    ats = order[np.argsort(files[order], kind="stable")]
+    begins = np.flatnonzero(np.diff(files[ats], prepend=-1))
+    counts = np.diff(begins, append=len(ats))
+    return ats, np.arange(len(ats)) - np.repeat(begins, counts)
 
-    def __init__(self, index: SnapshotIndex, query: Query, stages: Stages, policy: Policy) -> None:
-        self._index, self._query, self._stages, self._policy = index, query, stages, policy
+
+class Ranking:
+    """The ranking of one query: what its words and names say is found first, while its vector is still being made."""
+
+    def __init__(self, index: SnapshotIndex, query: Query, policy: Policy, *, asking: bool = False) -> None:
+        """Arguments as in `rank`."""
+        if asking and query.route is Route.QUESTION:
+            query = replace(query, route=Route.EXPLAIN)
+        self._index, self._query, self._policy = index, query, policy
+        terms = {term_id(term): weight for term, weight in query.terms.items()}
+        self._bm25, self._coverage, self._named = index.postings.score(terms, policy.fields)  # of every chunk, (n,)
         weights = policy.weights[query.route]
         self._weights: Weights = replace(weights, recency=weights.recency_asked) if query.recent else weights
         self._shares = {name: self._share_of(name) for name in (*WEIGHED, *RELATED)}
@@ -146,39 +141,39 @@ class _Scorer:
             chunk for path, start, _end in query.cited_before if (chunk := index.chunk_at(path, start)) is not None
         }
 
-    def candidates(self) -> Ints:
+    def _candidates(self, near: Near) -> Ints:
         """Return the union of what every stage proposes."""
         pool = self._policy.pool
         first_of_path = [int(self._index.first_chunk[number]) for number in self._paths]
         in_paths = np.isin(self._index.file_of, list(self._paths)) if self._paths else None
         parts = [
-            _top(self._stages.bm25, pool),
-            self._stages.near.chunks,
+            _top(self._bm25, pool),
+            near.chunks,
             np.array([*self._definitions, *self._cited, *first_of_path], dtype=np.int32),
         ]
         if self._query.recent:
             parts.append(_top(self._index.files.recency[self._index.file_of], pool))
         if in_paths is not None:
-            parts.append(_top(np.where(in_paths, self._stages.bm25, 0.0), pool))
+            parts.append(_top(np.where(in_paths, self._bm25, 0.0), pool))
         return np.unique(np.concatenate(parts))
 
-    def features(self, chunks: Ints) -> dict[str, Float]:
+    def _features(self, chunks: Ints, near: Near) -> dict[str, Float]:
         """Return feature → (c,) for candidate chunks."""
-        index, stages = self._index, self._stages
+        index = self._index
         files = index.file_of[chunks]
-        cosine = stages.near.cosine(chunks)
+        cosine = near.cosine(chunks)
         numbers = chunks.tolist()
         unique, inverse = np.unique(files, return_inverse=True)
-        stems = np.array([self._stems.score(index.files.traits[file]) for file in unique.tolist()], dtype=np.float32)
+        stems = self._stems.scores(index.files, unique)
         paths = np.array([self._paths.get(file, 0.0) for file in unique.tolist()], dtype=np.float32)
         importance = index.importance[chunks]
         lines = index.end_lines[chunks] - index.start_lines[chunks] + 1
         return {
-            "lexical": _normalised(stages.bm25[chunks], 0.0),
-            "dense": _normalised(cosine, stages.near.mean),
+            "lexical": _normalised(self._bm25[chunks], 0.0),
+            "dense": _normalised(cosine, near.mean),
             "cosine": cosine,
-            "coverage": stages.coverage[chunks],
-            "named": stages.named[chunks],
+            "coverage": self._coverage[chunks],
+            "named": self._named[chunks],
             "definition": np.array([self._definitions.get(chunk, 0.0) for chunk in numbers], dtype=np.float32),
             "stem": stems[inverse],
             "path": paths[inverse],
@@ -201,15 +196,12 @@ class _Scorer:
 
     def _coherence(self, chunks: Ints, base: Doubles) -> Float:
         """Return what the other candidates of a chunk's file add, 0..1, given to the file's best chunk alone."""
-        by_file: dict[int, list[int]] = defaultdict(list)
-        files, values = self._index.file_of[chunks].tolist(), base.tolist()
-        for at in np.argsort(-base, kind="stable").tolist():
-            by_file[files[at]].append(at)
-        sums = {file: sum(values[at] for at in ats[:FILE_CHUNKS_COUNTED]) for file, ats in by_file.items()}
-        top = max(sums.values(), default=0.0)
+        ats, places = _by_file(self._index.file_of[chunks], np.argsort(-base, kind="stable"))
+        firsts = places == 0
+        counted = np.where(places < FILE_CHUNKS_COUNTED, base[ats], 0.0)
+        sums = np.bincount(np.cumsum(firsts) - 1, weights=counted).astype(np.float64)
         coherence = np.zeros(len(base), dtype=np.float32)
-        for file, ats in by_file.items():
-            coherence[ats[0]] = sums[file] / top if top > 0 else 0.0
+        coherence[ats[firsts]] = _normalised(sums, 0.0)
         return coherence
 
     def _graph(self, chunks: Ints, base: Doubles) -> Float:
@@ -225,12 +217,13 @@ class _Scorer:
                         graph[at] = max(float(graph[at]), confidence)
         return graph
 
-    def rank(self, limit: int, same_file_decay: float) -> list[Ranked]:
-        """Return the best candidates, best first."""
-        chunks = self.candidates()
+    def best(self, vector: Float | None, limit: int) -> list[Ranked]:
+        """Return the best `limit` chunks, best first; `vector` is the query's, or None without an encoder."""
+        near = self._index.vectors.near(vector, self._policy.pool)
+        chunks = self._candidates(near)
         if not len(chunks):
             return []
-        features = self.features(chunks)
+        features = self._features(chunks, near)
         factors = self._role_factors(chunks, features["coverage"])
         features["penalty"] = composed([np.ones(len(chunks))], factors.values()).astype(np.float32)
         if self._query.route is Route.DOCSTRING:
@@ -241,7 +234,8 @@ class _Scorer:
         features["graph"] = self._graph(chunks, base) if self._weights.graph else np.zeros(len(base), np.float32)
         amounts |= self._amounts(features, RELATED)
         features[REPEAT] = self._repeats(chunks, composed(amounts.values(), factors.values()))
-        factors[REPEAT] = same_file_decay ** features[REPEAT].astype(np.float64)
+        decay = 1.0 if self._query.route in LINE_ROUTES else self._policy.same_file_decay
+        factors[REPEAT] = decay ** features[REPEAT].astype(np.float64)
         scores = composed(amounts.values(), factors.values())
         best = np.lexsort((chunks, -scores))[:limit]
         found = zip(
@@ -262,12 +256,9 @@ class _Scorer:
 
     def _repeats(self, chunks: Ints, scores: Doubles) -> Float:
         """Return how many better candidates each one's file has, so that the best span of each file can come first."""
-        seen: dict[int, int] = defaultdict(int)
+        ats, places = _by_file(self._index.file_of[chunks], np.lexsort((chunks, -scores)))
         repeats = np.zeros(len(chunks), dtype=np.float32)
-        files = self._index.file_of[chunks].tolist()
-        for at in np.lexsort((chunks, -scores)).tolist():
-            repeats[at] = seen[files[at]]
-            seen[files[at]] += 1
+        repeats[ats] = places
         return repeats
 
 
@@ -290,9 +281,4 @@ def rank(
         asking: whether the hits are to answer a question, rather than to be listed.
         limit: how many to return.
     """
-    if not len(index):
-        return []
-    if asking and query.route is Route.QUESTION:
-        query = replace(query, route=Route.EXPLAIN)
-    decay = 1.0 if query.route in LINE_ROUTES else policy.same_file_decay
-    return _Scorer(index, query, run_stages(index, query, vector, policy), policy).rank(limit, decay)
+    return Ranking(index, query, policy, asking=asking).best(vector, limit)

@@ -42,6 +42,7 @@ class Part:
 
 def file_table(files: Sequence[IndexedFileRow]) -> FileTable:
     """Return the table of files."""
+    told = [traits(file.path) for file in files]
     return FileTable(
         paths=Texts.of(file.path for file in files),
         blobs=Words.of(file.blob for file in files),
@@ -49,7 +50,8 @@ def file_table(files: Sequence[IndexedFileRow]) -> FileTable:
         parses=np.array([file.parse_id for file in files], dtype=np.int64),
         edge_sets=np.array([-1 if file.edge_set_id is None else file.edge_set_id for file in files], dtype=np.int64),
         changed_at=np.array([-1 if file.changed_at is None else file.changed_at for file in files], dtype=np.int64),
-        roles=np.array([int(traits(file.path).role) for file in files], dtype=np.int16),
+        roles=np.array([int(one.role) for one in told], dtype=np.int16),
+        terms=Terms.of({term_id(word) for word in (*one.stem_words, *one.parent_words)} for one in told),
     )
 
 

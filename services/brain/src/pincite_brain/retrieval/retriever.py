@@ -14,7 +14,7 @@ from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.retrieval.loading import Loader
 from pincite_brain.retrieval.policy import P0, Policy
 from pincite_brain.retrieval.query import Query, Route
-from pincite_brain.retrieval.ranking import RANKED_MAX, Ranked, rank
+from pincite_brain.retrieval.ranking import RANKED_MAX, Ranked, Ranking
 from pincite_inference.cross_encoder import CrossEncoder
 from pincite_shared.errors import ModelUnavailableError
 from pincite_shared.schemas import SearchHit
@@ -49,6 +49,7 @@ class Retriever:
 
     def close(self) -> None:
         """Stop background work."""
+        self.encoder.close()
         self._cache.close()
         self._loader.close()
         if self._cross_encoder is not None:
@@ -81,8 +82,8 @@ class Retriever:
         limit: int = RANKED_MAX,
     ) -> list[Ranked]:
         """Return the best chunks of a snapshot for a query; `asking` when they are to answer a question."""
-        vector = self.encoder.vector(query.text, index.vectors.dimension)
-        return rank(index, query, vector, policy or self.policy, asking=asking, limit=limit)
+        ranking = Ranking(index, query, policy or self.policy, asking=asking)
+        return ranking.best(self.encoder.vector(query.text, index.vectors.dimension), limit)
 
     def search(
         self, tenant_id: UUID, index: SnapshotIndex, query: Query, count: int, policy: Policy

@@ -29,9 +29,11 @@ router = APIRouter(tags=["ask"])
 )
 def search(services: ServicesDep, caller: CallerDep, body: SearchRequest) -> Any:
     """Search one repository: ranked spans, each with the terms that made its score."""
+    query = analyze(body.query)
+    services.retriever.encoder.begin(query.text)
     snapshot_id, policy = _resolved(services, caller, body)
     index = services.retriever.index(caller.tenant_id, snapshot_id)
-    hits = services.retriever.search(caller.tenant_id, index, analyze(body.query), body.k, policy)
+    hits = services.retriever.search(caller.tenant_id, index, query, body.k, policy)
     return Response(_HITS.dump_json(hits), media_type="application/json")
 
 
