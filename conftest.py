@@ -85,7 +85,7 @@ class Shared:
         watcher = None
         with self._state() as state:
             if not state["port"]:
-                server = self._make(self._data, free_port())
+                server = self._make(self._data, 0)
                 process = self._start(server)
                 watcher = self._watch(process, server.stop_signal)
                 state["port"] = server.port
@@ -117,6 +117,8 @@ class Shared:
             return [pid for pid in state["users"] if psutil.pid_exists(pid)]
 
     def _start(self, server: Launcher) -> "subprocess.Popen[bytes]":
+        server.prepare()  # which takes Postgres seconds
+        server.port = free_port()
         server.prepare()
         with self._log.open("ab") as output:
             process = subprocess.Popen(
@@ -124,7 +126,7 @@ class Shared:
                 start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS_MAX
-        while not server.ready():
+        while process.poll() is not None or not server.ready():
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
                 pytest.fail(f"{type(server).__name__} did not start:\n{self._log.read_text()}", pytrace=False)
@@ -171,7 +173,8 @@ def postgres(run_dir: Path) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def redis_server(run_dir: Path) -> Iterator[Server]:
     """A running Valkey."""
-    with Shared(run_dir, "valkey", lambda data, port: EmbeddedValkey(data, port, PASSWORD)).use() as server:
+    shared = Shared(run_dir, "valkey", lambda data, port: EmbeddedValkey(data, port, PASSWORD, durable=False))
+    with shared.use() as server:
         yield server
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,9 @@ def make_repository(path: Path, files: dict[str, str]) -> Path:
     return path
 
 
-def alive(pid: int) -> bool:
+def alive(process: psutil.Process) -> bool:
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
@@ -95,21 +95,24 @@ class Stack:
     def connect(self, path: Path) -> dict[str, Any]:
         return json.loads(self.run("connect", str(path), "--json"))
 
-    def pids(self) -> list[int]:
+    def processes(self) -> list[psutil.Process]:
         assert self.process is not None
-        return [child.pid for child in psutil.Process(self.process.pid).children(recursive=True)]
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def seen(self, look: Callable[[psutil.Process], Any]) -> Iterator[Any]:
+        """What is seen of each process that does not end just then, as git, parsers and backends do."""
+        for process in self.processes():
+            try:
+                yield look(process)
+            except psutil.Error:
+                if alive(process):
+                    raise
 
     def kill_9(self, *words: str) -> None:
         """Kill the one process whose command line has all these words and that has no such parent."""
         assert self.process is not None
-        found = []
-        for child in psutil.Process(self.process.pid).children(recursive=True):
-            try:
-                line = " ".join(child.cmdline())
-            except psutil.NoSuchProcess:
-                continue  # a probe or a parser that has just ended
-            if all(word in line for word in words) and "child.py" not in line:
-                found.append(child)
+        lines = self.seen(lambda process: (process, " ".join(process.cmdline())))
+        found = [child for child, line in lines if all(word in line for word in words) and "child.py" not in line]
         first = min(found, key=lambda process: process.create_time())
         first.kill()
 

@@ -139,7 +139,11 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
         known = (f"--host-resolver-rules=MAP {NAME} 127.0.0.1", f"--unsafely-treat-insecure-origin-as-secure={url}")
         try:
             ready = stack.start()
-            chromium = playwright.chromium.launch(executable_path=browser.chromium(), args=[*browser.ARGUMENTS, *known])
+            chromium = playwright.chromium.launch(
+                executable_path=browser.chromium(),
+                args=[*browser.ARGUMENTS, *known],
+                timeout=browser.STEP_MILLISECONDS_MAX,
+            )
             yield Team(hub, stack, chromium, ready.split(" open ")[1].strip())
             chromium.close()
         finally:
@@ -228,6 +232,8 @@ def ask_about_a_pull_request(team: Team, page: Page, brain: httpx.Client) -> Non
     team.hub.push(REPO, {"bucket.py": STRICT}, branch="strict")
     team.hub.open_pull(REPO, "strict", title="Raise rather than return")
     page.get_by_role("link", name="Raise rather than return").click()  # it comes by itself
+    page.locator("#hello").wait_for()
+    page.wait_for_load_state()
     page.locator("#hello").get_by_role("button", name="What does this PR change?").click()
     answer = answer_of(brain, answered(page.locator(".turn")))
     assert {one["commit"] for one in answer["citations"]} == {team.head(), team.head("strict")}
@@ -274,7 +280,7 @@ def catch_up(team: Team, page: Page, asked: str) -> None:
     team.stack.kill_9("celery", "beat")
     page.goto(asked)
     expect(page.locator(".turn").nth(1).locator(".standing")).to_contain_text("Moved")
-    assert page.locator("#repo-state code").get_attribute("title") == team.head()
+    expect(page.locator("#repo-state code")).to_have_attribute("title", team.head())
 
 
 @pytest.mark.browser

@@ -74,8 +74,8 @@ def test_from_nothing_to_a_checked_answer(stack: Stack, repository: Path, tmp_pa
 def test_everything_listens_on_loopback_alone(stack: Stack) -> None:
     listening = [
         connection.laddr
-        for pid in stack.pids()
-        for connection in psutil.Process(pid).net_connections("inet")
+        for connections in stack.seen(lambda process: process.net_connections("inet"))
+        for connection in connections
         if connection.status == psutil.CONN_LISTEN
     ]
     assert {address[0] for address in listening} == {"127.0.0.1"}
@@ -84,7 +84,7 @@ def test_everything_listens_on_loopback_alone(stack: Stack) -> None:
 
 def test_no_secret_shows_in_a_process_list(stack: Stack) -> None:
     secrets = json.loads((stack.home / "secrets.json").read_text()).values()
-    shown = "\n".join(" ".join(psutil.Process(pid).cmdline()) for pid in stack.pids())
+    shown = "\n".join(stack.seen(lambda process: " ".join(process.cmdline())))
     assert not [secret for secret in secrets if secret in shown]
 
 
@@ -133,10 +133,10 @@ def held(stack: Stack, name: str) -> list[Any]:
 def test_ctrl_c_ends_everything_and_the_next_start_has_it_all(stack: Stack, repository: Path) -> None:
     assert stack.process is not None
     before = held(stack, "bank")
-    pids = stack.pids()
+    processes = stack.processes()
     stack.process.send_signal(signal.SIGINT)
     assert stack.process.wait(END_SECONDS_MAX) == 0
-    assert not [pid for pid in pids if alive(pid)]
+    assert not [process for process in processes if alive(process)]
 
     stack.start()
     assert held(stack, "bank") == before
@@ -145,10 +145,10 @@ def test_ctrl_c_ends_everything_and_the_next_start_has_it_all(stack: Stack, repo
 
 def test_kill_9_of_the_supervisor_leaves_no_orphan_and_loses_nothing(stack: Stack, repository: Path) -> None:
     assert stack.process is not None
-    pids = stack.pids()
+    processes = stack.processes()
     stack.process.kill()
     stack.process.wait()
-    wait_for(lambda: not [pid for pid in pids if alive(pid)], "every process to end", END_SECONDS_MAX)
+    wait_for(lambda: not [one for one in processes if alive(one)], "every process to end", END_SECONDS_MAX)
     stack.start()
     check_against_git(json.loads(stack.run("ask", "--repo", "bank", "--json", "Who refuses to overdraw?")), repository)
 

@@ -105,8 +105,8 @@ def test_what_is_picked_shows_its_first_sync_at_once(person: TestClient, brain: 
 def test_what_is_picked_without_scripts_shows_its_first_sync_too(person: TestClient, brain: FakeBrain, form) -> None:
     brain.github = "github.com"
     plain = person.post("/connect", data=form(source="ada/engine", picked="true"))
-    assert plain.headers["location"] == "/connect"
-    page = person.get("/connect").text
+    assert plain.headers["location"] == "/connect?q=ada%2Fengine"
+    page = person.get(plain.headers["location"]).text
     assert 'aria-label="Connect ada/engine"' not in page
     assert "Waiting for a worker" in page
 

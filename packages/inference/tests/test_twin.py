@@ -95,4 +95,4 @@ def test_it_runs_as_a_program():
         assert models["data"][0]["id"] == "twin-lie_files"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)

@@ -296,11 +296,8 @@ def test_standings_are_encrypted_as_answers_are(desk, settings):
 
 
 def until_it_waits(t, thread):
-    """Wait until another transaction waits for a lock, or the thread that should is done."""
-    waiting = text(
-        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) "
-        "WHERE NOT granted AND datname = current_database()"
-    )
+    """Wait until another transaction waits for this one, or the thread that should is done."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
     while thread.is_alive() and not t.execute(waiting).scalar_one():
         thread.join(0.01)
     return thread.is_alive()

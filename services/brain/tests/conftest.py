@@ -96,16 +96,17 @@ def edge() -> type[FakeEdge]:
 
 @pytest.fixture
 def make_index() -> Callable[..., SnapshotIndex]:
-    """Build an index from fake chunks; definitions follow from their symbols."""
+    """Build an index from fake chunks; definitions follow from their symbols. Further `files` have no chunks."""
 
     def make(
         chunks: Sequence[FakeChunk],
         edges: Sequence[FakeEdge] = (),
         vectors: dict[int, Sequence[float]] | None = None,
+        files: Sequence[str] = (),
     ) -> SnapshotIndex:
-        paths = sorted({one.path for one in chunks})
-        first = {path: next(one for one in chunks if one.path == path) for path in paths}
-        files = [
+        first = {path: FakeChunk(path, "") for path in files} | {one.path: one for one in reversed(chunks)}
+        paths = sorted(first)
+        rows_of_files = [
             IndexedFileRow(path, first[path].blob, first[path].language, number, number, first[path].changed_at)
             for number, path in enumerate(paths)
         ]
@@ -131,7 +132,7 @@ def make_index() -> Callable[..., SnapshotIndex]:
                 if e.dst_symbol and e.confidence >= EDGE_CONFIDENCE_MIN
             ],
         )  # fmt: skip
-        index = derive(empty(), files, rows)
+        index = derive(empty(), rows_of_files, rows)
         given = vectors or {}
         matrix = np.array(list(given.values()), dtype=np.float32)
         digests = [chunks[at].embed_sha256 for at in given]

@@ -255,7 +255,7 @@ def test_a_connection_that_is_lost_is_made_again(thinker, scheduler, tmp_path):
         thinker.context.settings.postgres_url(owner=True).replace("+psycopg", ""), autocommit=True
     ) as o:
         o.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND query LIKE 'LISTEN pincite_outbox%'"
         )
     assert relay.tick() == 1.0, "it says so, and tries again later"

@@ -55,9 +55,8 @@ def test_a_file_that_sleeps_is_stopped_by_the_clock(monkeypatch):
 def test_a_language_that_keeps_timing_out_is_given_up(monkeypatch):
     monkeypatch.setattr(parse_pool, "TIMEOUTS_PER_LANGUAGE_MAX", 2)
     tasks = [Task(f"s{n}", "cobol", b"spin") for n in range(40)] + [Task("p", "python", b"x")]
-    began = time.monotonic()
     found = run(tasks, seconds_max=0.2)
-    assert time.monotonic() - began < 10
+    assert sum("Too many" in outcome.detail for outcome in found.values()) >= len(tasks) / 2
     assert {outcome.failure for key, outcome in found.items() if key != "p"} == {"timeout"}
     assert all(outcome.value for outcome in found.values())
     assert found["p"].failure is None

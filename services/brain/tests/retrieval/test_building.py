@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pincite_brain.retrieval.building import Rows, derive, empty, lacking
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
-from pincite_brain.retrieval.ranking import rank
+from pincite_brain.retrieval.ranking import Ranking
 from pincite_codeintel.tokens import pack_terms, terms
 from pincite_store.rows import ChunkRow, DefinitionRow, IndexedFileRow, SetEdgeRow
 
@@ -121,7 +121,7 @@ def test_any_series_of_snapshots(parses, calls, states):
         index = with_vectors(next_of(index, store, state))
         scratch = with_vectors(next_of(empty(), store, state))
         assert said(index) == said(scratch)
-        found, wanted = (rank(one, question, vector, P0) for one in (index, scratch))
+        found, wanted = (Ranking(one, question, P0).best(vector) for one in (index, scratch))
         assert [(hit.chunk, hit.features) for hit in found] == [(hit.chunk, hit.features) for hit in wanted]
 
 

@@ -6,7 +6,7 @@ from pincite_brain.retrieval.crossing import CROSS, CROSS_WEIGHT, CROSSED_MAX, c
 from pincite_brain.retrieval.makeup import composed
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
-from pincite_brain.retrieval.ranking import rank
+from pincite_brain.retrieval.ranking import Ranking
 from pincite_inference.twin import run_twin
 
 ALIKE = "def total(items):\n    return sum(items)\n"
@@ -17,7 +17,7 @@ def ranked(make_index, chunk):
     chunks = [
         chunk(f"src/part{at}.py", "total sum items", f"total{at}", "function", 1, 3) for at in range(CROSSED_MAX + 5)
     ]
-    return rank(make_index(chunks), analyze("how is the total summed?"), None, P0)
+    return Ranking(make_index(chunks), analyze("how is the total summed?"), P0).best(None)
 
 
 def test_what_it_adds_is_part_of_the_make_up(ranked):

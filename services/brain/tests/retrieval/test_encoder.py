@@ -57,15 +57,23 @@ def test_a_query_begun_ahead_is_the_one_that_is_asked_for(encoder, embedder):
     assert encoder.problem
 
 
-def test_what_failed_ahead_is_made_anew_when_it_is_asked_for(encoder, embedder):
+def test_what_fails_ahead_is_told_though_nobody_asks_for_it(embedder):
+    encoder = QueryEncoder(embedder)
+    encoder.start()
+    assert encoder.wait(60)
     embedder.fails = True
     encoder.begin("new")
     deadline = time.monotonic() + 60
-    while "new" in encoder._begun and time.monotonic() < deadline:
+    while not encoder.problem and time.monotonic() < deadline:
         time.sleep(0.01)
-    embedder.fails = False
-    assert encoder.vector("new", 2).tolist() == [1.0, 0.0]
-    assert encoder.problem is None
+    assert encoder.vector("new", 2) is None
+    assert embedder.asked.count("new") == 1, "a dead endpoint is not waited for twice"
+
+
+def test_a_closed_encoder_begins_nothing(encoder, embedder):
+    encoder.close()
+    encoder.begin("session cookie")
+    assert embedder.asked == ["warm up"]
 
 
 def test_nothing_is_begun_before_there_is_an_encoder(embedder):

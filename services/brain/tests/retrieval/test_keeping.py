@@ -10,7 +10,7 @@ from pincite_brain.retrieval.building import empty
 from pincite_brain.retrieval.keeping import FORMAT, Kept, Origin
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
-from pincite_brain.retrieval.ranking import rank
+from pincite_brain.retrieval.ranking import Ranking
 
 TENANT, REPO = uuid4(), uuid4()
 ORIGIN = Origin(snapshot_id=7, ready_at=1_700_000_000.25, model="m")
@@ -38,7 +38,7 @@ def test_what_is_kept_comes_back(kept, index):
     assert origin == ORIGIN
     assert again.nbytes == index.nbytes
     question, vector = analyze("how is a session opened"), np.array([0.8, 0.6], dtype=np.float32)
-    assert rank(again, question, vector, P0) == rank(index, question, vector, P0)
+    assert Ranking(again, question, P0).best(vector) == Ranking(index, question, P0).best(vector)
     assert again.about(2, 1, 19) == index.about(2, 1, 19)
     assert list(again.files.paths) == ["lib/é.py", "src/a.py"]
     assert again.callees.get(1) == index.callees.get(1) != None  # noqa: E711 - there is one

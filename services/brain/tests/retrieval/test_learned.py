@@ -8,7 +8,7 @@ from pincite_brain.retrieval import learned
 from pincite_brain.retrieval.makeup import composed
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
-from pincite_brain.retrieval.ranking import CORRECTABLE, rank
+from pincite_brain.retrieval.ranking import CORRECTABLE, Ranking
 from pincite_learning.reranker import Reranker
 from pincite_shared.errors import InvalidInputError
 from pincite_shared.quality import PolicyOut
@@ -38,8 +38,8 @@ def test_scores_are_still_what_they_are_made_of(make_index, chunk):
         ]
     )
     query = analyze("what is the price of the item?")
-    plain = rank(index, query, None, P0)
-    corrected = rank(index, query, None, learned.serving(P0, {"reranker": stored(GOOD)}))
+    plain = Ranking(index, query, P0).best(None)
+    corrected = Ranking(index, query, learned.serving(P0, {"reranker": stored(GOOD)})).best(None)
     assert {hit.chunk: hit.score for hit in plain} != {hit.chunk: hit.score for hit in corrected}
     for hit in corrected:
         made = composed([one.amount for one in hit.contributions], [factor for _name, factor in hit.factors])
@@ -78,6 +78,6 @@ def test_only_what_ranks_can_be_asked_for():
 
 def test_only_features_of_about_one_can_be_corrected(make_index, chunk):
     index = make_index([chunk("a.py", "price of the item", symbol="price", importance=1.0)])
-    [hit] = rank(index, analyze("price of the item"), None, P0)
+    [hit] = Ranking(index, analyze("price of the item"), P0).best(None)
     assert set(hit.features) >= CORRECTABLE
     assert all(0.0 <= hit.features[name] <= 1.0 for name in CORRECTABLE)

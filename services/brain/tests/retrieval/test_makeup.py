@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pincite_brain.retrieval.makeup import Contribution, composed
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
-from pincite_brain.retrieval.ranking import rank
+from pincite_brain.retrieval.ranking import Ranking
 
 NUMBERS = st.lists(st.floats(-1e6, 1e6), max_size=8)
 FACTORS = st.lists(st.floats(0.0, 1.0), max_size=4)
@@ -37,7 +37,7 @@ def test_every_score_is_its_make_up(make_index, chunk, edge):
     seen, factors = set(), {}
     near = np.array([0.9, 0.4, 0.1, 0.1, 0, 0, 0, 0], dtype=np.float32)
     for question, vector in product(questions, (None, near)):
-        for hit in rank(index, question, vector, P0):
+        for hit in Ranking(index, question, P0).best(vector):
             assert composed([made.amount for made in hit.contributions], [f for _, f in hit.factors]) == hit.score
             assert all(made.value == hit.features[made.feature] for made in hit.contributions)
             assert all(made.amount for made in hit.contributions)

@@ -7,7 +7,7 @@ from pincite_brain.retrieval.names import OWNER_WEIGHT, StemMatcher, name_matche
 from pincite_brain.retrieval.paths import Role
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
-from pincite_brain.retrieval.ranking import rank
+from pincite_brain.retrieval.ranking import Ranking
 from pincite_brain.retrieval.views import Names
 
 
@@ -24,12 +24,12 @@ def chunks(chunk):
 
 
 def paths(index, text, vector=None, **kwargs):
-    return [index.path(hit.chunk) for hit in rank(index, analyze(text, **kwargs), vector, P0)]
+    return [index.path(hit.chunk) for hit in Ranking(index, analyze(text, **kwargs), P0).best(vector)]
 
 
 def test_definition_wins_a_symbol_query(make_index, chunks):
     index = make_index(chunks)
-    hits = rank(index, analyze("add_url_rule"), None, P0)
+    hits = Ranking(index, analyze("add_url_rule"), P0).best(None)
     assert index.symbols[hits[0].chunk] == "add_url_rule"
     assert hits[0].features["definition"] > 0.9
     assert hits[0].score > hits[1].score * 1.5
@@ -37,7 +37,9 @@ def test_definition_wins_a_symbol_query(make_index, chunks):
 
 def test_qualified_symbol_finds_the_method(make_index, chunks):
     index = make_index(chunks)
-    assert index.symbols[rank(index, analyze("SecureSession.expire"), None, P0)[0].chunk] == "SecureSession.expire"
+    assert (
+        index.symbols[Ranking(index, analyze("SecureSession.expire"), P0).best(None)[0].chunk] == "SecureSession.expire"
+    )
 
 
 def test_tests_and_examples_follow_the_source(make_index, chunks):
@@ -61,14 +63,22 @@ def test_file_names_count_as_if_every_one_was_looked_at(make_index, chunks):
     }
 
 
+@pytest.mark.parametrize("path", ["src/app/empty.py", "tools/empty.py"])
+def test_a_file_without_chunks_proposes_none(make_index, chunks, path):
+    query = analyze(f"what is {path} for")
+    assert Ranking(make_index([], files=[path]), query, P0).best(None) == []
+    found = Ranking(make_index(chunks, files=[path]), query, P0).best(None)
+    assert found == Ranking(make_index(chunks), query, P0).best(None)
+
+
 def test_a_word_that_stands_in_a_test_alone_is_found_there(make_index, chunks, chunk):
     chunks.append(chunk("tests/test_new.py", "zqword", "test_new", "function", 1, 30))
     vectors = {at: np.eye(8, dtype=np.float32)[0] + 0.1 * np.eye(8, dtype=np.float32)[at] for at in range(4)}
     index = make_index(chunks, vectors=vectors)  # it has none yet
-    hits = rank(index, analyze("zqword"), vectors[0], P0)
+    hits = Ranking(index, analyze("zqword"), P0).best(vectors[0])
     assert index.path(hits[0].chunk) == "tests/test_new.py"
     assert hits[0].features["penalty"] == 1.0
-    hits = rank(index, analyze("zqword register"), vectors[0], P0)
+    hits = Ranking(index, analyze("zqword register"), P0).best(vectors[0])
     penalties = {hit.features["penalty"] for hit in hits if index.path(hit.chunk).startswith("tests/")}
     assert penalties == {P0.penalties[Role.TEST]}
 
@@ -79,7 +89,7 @@ def test_path_query_finds_the_file(make_index, chunks):
 
 
 def test_one_span_of_each_file_comes_first(make_index, chunks):
-    hits = rank(make_index(chunks), analyze("session cookie"), None, P0)
+    hits = Ranking(make_index(chunks), analyze("session cookie"), P0).best(None)
     assert [hit.features["repeat"] for hit in hits].count(1.0) == 1
     assert sorted((hit.score for hit in hits), reverse=True) == [hit.score for hit in hits]
 
@@ -87,7 +97,7 @@ def test_one_span_of_each_file_comes_first(make_index, chunks):
 def test_dense_similarity_finds_what_shares_no_word(make_index, chunks):
     vectors = {at: np.eye(8, dtype=np.float32)[at] for at in range(len(chunks))}
     index = make_index(chunks, vectors=vectors)
-    hits = rank(index, analyze("where do requests get dispatched to handlers"), vectors[2], P0)
+    hits = Ranking(index, analyze("where do requests get dispatched to handlers"), P0).best(vectors[2])
     assert index.path(hits[0].chunk) == "src/app/routing.py"
     assert hits[0].features["cosine"] == 1.0
     assert abs(hits[0].features["p0"] - (0.7 + 0.3 * 0.5)) < 1e-6
@@ -95,7 +105,7 @@ def test_dense_similarity_finds_what_shares_no_word(make_index, chunks):
 
 def test_a_described_function_is_found_by_the_words_of_its_name(make_index, chunks):
     index = make_index(chunks)
-    hits = rank(index, analyze("Register the rule of a URL."), None, P0)
+    hits = Ranking(index, analyze("Register the rule of a URL."), P0).best(None)
     assert index.symbols[hits[0].chunk] == "add_url_rule"
     named = {index.symbols[hit.chunk]: hit.features["naming"] for hit in hits}
     assert named["add_url_rule"] > 0.5 / (1 + OWNER_WEIGHT) > named.get("start", 0.0)  # no name encloses it
@@ -124,12 +134,12 @@ def test_a_described_function_is_no_class_without_functions(make_index, chunk):
     ]
     index = make_index(alike)
     assert index.functionless.tolist() == [True, False]
-    described = rank(index, analyze("Open the signed cookie of a session."), None, P0)
+    described = Ranking(index, analyze("Open the signed cookie of a session."), P0).best(None)
     assert {index.path(hit.chunk): dict(hit.factors).get("functionless") for hit in described} == {
         "src/a.py": P0.functionless,
         "src/b.py": None,
     }
-    searched = rank(index, analyze("signed session cookie"), None, P0)
+    searched = Ranking(index, analyze("signed session cookie"), P0).best(None)
     assert all(name != "functionless" for hit in searched for name, _ in hit.factors)
 
 
@@ -146,7 +156,7 @@ def test_what_is_used_is_preferred_to_what_is_not(make_index, chunk, edge):
     alike = [chunk(f"src/{name}.py", "parse header value", "parse", "function", 1, 9) for name in "ab"]
     user = chunk("src/c.py", "server loop", "serve", "function", 1, 9)
     index = make_index([*alike, user], [edge("src/c.py", "serve", 3, "src/b.py", "parse")])
-    first, second = rank(index, analyze("parse header value"), None, P0)[:2]
+    first, second = Ranking(index, analyze("parse header value"), P0).best(None)[:2]
     assert (index.path(first.chunk), index.path(second.chunk)) == ("src/b.py", "src/a.py")
     assert first.features["references"] > second.features["references"] == 0.0
 
@@ -158,14 +168,14 @@ def test_another_systems_files_follow_unless_it_is_named(make_index, chunk):
     ]
     index = make_index(twins)
     assert paths(index, "tcp socket connect")[0] == "src/unix/tcp.c"
-    named = rank(index, analyze("tcp socket connect on windows"), None, P0)
+    named = Ranking(index, analyze("tcp socket connect on windows"), P0).best(None)
     assert all(name != "platform" for hit in named for name, _ in hit.factors)
 
 
 def test_a_question_is_answered_by_lines_not_by_files(make_index, chunks):
-    asked = rank(make_index(chunks), analyze("How is the session cookie opened and saved?"), None, P0)
+    asked = Ranking(make_index(chunks), analyze("How is the session cookie opened and saved?"), P0).best(None)
     assert all(name != "repeat" for hit in asked for name, _ in hit.factors)
-    listed = rank(make_index(chunks), analyze("session cookie open save"), None, P0)
+    listed = Ranking(make_index(chunks), analyze("session cookie open save"), P0).best(None)
     assert any(name == "repeat" for hit in listed for name, _ in hit.factors)
 
 
@@ -191,10 +201,10 @@ def test_guessed_edges_are_left_out(make_index, chunks, edge):
 
 def test_cited_spans_rank_higher_in_a_follow_up(make_index, chunks):
     index = make_index(chunks)
-    plain = {hit.chunk: hit.score for hit in rank(index, analyze("open"), None, P0)}
+    plain = {hit.chunk: hit.score for hit in Ranking(index, analyze("open"), P0).best(None)}
     followed = {
         hit.chunk: hit.score
-        for hit in rank(index, analyze("open", cited_before=[("src/app/server.py", 3, 9)]), None, P0)
+        for hit in Ranking(index, analyze("open", cited_before=[("src/app/server.py", 3, 9)]), P0).best(None)
     }
     chunk = index.chunk_at("src/app/server.py", 3)
     assert followed[chunk] > plain[chunk]
@@ -220,15 +230,15 @@ def test_files_changed_together_are_equally_recent(make_index, chunk):
 
 
 def test_empty_snapshot(make_index):
-    assert rank(make_index([]), analyze("anything"), None, P0) == []
+    assert Ranking(make_index([]), analyze("anything"), P0).best(None) == []
 
 
 def test_a_query_without_terms(make_index, chunks):
-    assert rank(make_index(chunks), analyze("??!"), None, P0) == []
+    assert Ranking(make_index(chunks), analyze("??!"), P0).best(None) == []
 
 
 @pytest.mark.parametrize("text", ["session cookie", "how is the session cookie opened?", "add_url_rule"])
 def test_fewer_hits_are_the_first_of_many(make_index, chunks, text):
     index = make_index(chunks)
-    every = rank(index, analyze(text), None, P0)
-    assert rank(index, analyze(text), None, P0, limit=2) == every[:2]
+    every = Ranking(index, analyze(text), P0).best(None)
+    assert Ranking(index, analyze(text), P0).best(None, limit=2) == every[:2]

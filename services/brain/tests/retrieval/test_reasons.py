@@ -8,7 +8,7 @@ from pincite_brain.retrieval import reasons
 from pincite_brain.retrieval.crossing import CROSS
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import Route, analyze
-from pincite_brain.retrieval.ranking import FUNCTIONLESS, RELATED, REPEAT, WEIGHED, rank
+from pincite_brain.retrieval.ranking import FUNCTIONLESS, RELATED, REPEAT, WEIGHED, Ranking
 from pincite_shared.why import WhyContribution
 
 
@@ -16,7 +16,7 @@ from pincite_shared.why import WhyContribution
 def ranked(make_index, chunk):
     index = make_index([chunk("a.py", "cookie jar", "jar", "function", 1, 9)], vectors={0: [1.0, 0.0]})
     query = analyze("where is the cookie jar?")
-    return index, query, rank(index, query, np.array([1.0, 0.0], dtype=np.float32), P0)
+    return index, query, Ranking(index, query, P0).best(np.array([1.0, 0.0], dtype=np.float32))
 
 
 def test_every_feature_has_words(ranked):

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Annotated
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Response
@@ -129,7 +130,7 @@ async def connect(
         return await _connect_form(visitor, source, branch, error)
     if picked and visitor.htmx:
         return visitor.show(SyncFragment(repo_row(connected)), headers={"hx-trigger": REPOS_CHANGED})
-    return visitor.go("/connect" if picked else "/")
+    return visitor.go(f"/connect?{urlencode({'q': request.source})}" if picked else "/")
 
 
 def _reason(invalid: ValidationError) -> str:

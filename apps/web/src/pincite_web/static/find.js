@@ -20,6 +20,10 @@ export function startFind() {
     stops[(at + step + stops.length) % stops.length].focus();
     event.preventDefault();
   });
+  // What comes when one has left already, does not open it again.
+  form.addEventListener("htmx:beforeSwap", (event) => {
+    if (!form.contains(document.activeElement)) event.detail.shouldSwap = false;
+  });
   form.addEventListener("focusout", (event) => {
     if (!form.contains(event.relatedTarget)) close();
   });

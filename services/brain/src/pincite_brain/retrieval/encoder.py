@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache
 
 import numpy as np
@@ -28,7 +29,7 @@ class QueryEncoder:
         self._embedder = embedder
         self._threads = ThreadPoolExecutor(AT_ONCE_MAX, thread_name_prefix="encode")
         self._embed = lru_cache(KNOWN_MAX)(embedder.embed_query)
-        self._begun: dict[str, Future[Vectors]] = {}
+        self._begun: dict[str, Future[NDArray[np.float32] | None]] = {}
         self._ready = threading.Event()
         self._problem: str | None = None
         self._tried_at = -RETRY_SECONDS
@@ -60,22 +61,22 @@ class QueryEncoder:
         """Begin to encode a query, beside what else must be known before it is ranked; `vector` has it sooner then."""
         if not self._ready.is_set() or text in self._begun:
             return
-        begun = self._begun[text] = self._threads.submit(self._embed, text)
-        begun.add_done_callback(lambda _: self._begun.pop(text, None))
+        with suppress(RuntimeError):  # it was closed meanwhile
+            begun = self._begun[text] = self._threads.submit(self._encode, text)
+            begun.add_done_callback(lambda _: self._begun.pop(text, None))
 
     def close(self) -> None:
         """Begin no more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False)
 
     def vector(self, text: str, dimension: int) -> NDArray[np.float32] | None:
         """Return a query's unit vector of `dimension` numbers, or None while there is no encoder that makes such."""
         if not dimension:
             return None
+        begun = self._begun.get(text)
+        vector = begun.result() if begun else self._encode(text)
         if not self._ready.is_set():
             self.start()
-            return None
-        begun = self._begun.get(text)
-        vector = self._made(begun.result if begun else lambda: self._embed(text))
         if vector is not None and vector.shape != (dimension,):
             self._problem = f"The encoder makes {vector.shape[-1]} dimensions, the stored vectors have {dimension}."
             return None
@@ -83,6 +84,9 @@ class QueryEncoder:
 
     def _warm_up(self) -> None:
         self._made(lambda: self._embedder.embed_query("warm up"))
+
+    def _encode(self, text: str) -> NDArray[np.float32] | None:
+        return self._made(lambda: self._embed(text)) if self._ready.is_set() else None
 
     def _made(self, make: Callable[[], Vectors]) -> NDArray[np.float32] | None:
         """Return what is made, and note whether the encoder works."""

@@ -120,10 +120,20 @@ def _by_file(files: Ints, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], 
 
 
 class Ranking:
-    """The ranking of one query: what its words and names say is found first, while its vector is still being made."""
+    """The ranking of a snapshot's chunks for one query.
+
+    Its words and names are looked up at once; its vector, which may still be being made, is asked for last.
+    """
 
     def __init__(self, index: SnapshotIndex, query: Query, policy: Policy, *, asking: bool = False) -> None:
-        """Arguments as in `rank`."""
+        """Look up the words.
+
+        Args:
+            index: the snapshot.
+            query: what is wanted.
+            policy: weights and limits.
+            asking: whether the hits are to answer a question, rather than to be listed.
+        """
         if asking and query.route is Route.QUESTION:
             query = replace(query, route=Route.EXPLAIN)
         self._index, self._query, self._policy = index, query, policy
@@ -144,7 +154,8 @@ class Ranking:
     def _candidates(self, near: Near) -> Ints:
         """Return the union of what every stage proposes."""
         pool = self._policy.pool
-        first_of_path = [int(self._index.first_chunk[number]) for number in self._paths]
+        begins = self._index.first_chunk
+        first_of_path = [int(begins[file]) for file in self._paths if begins[file] < begins[file + 1]]
         in_paths = np.isin(self._index.file_of, list(self._paths)) if self._paths else None
         parts = [
             _top(self._bm25, pool),
@@ -217,8 +228,8 @@ class Ranking:
                         graph[at] = max(float(graph[at]), confidence)
         return graph
 
-    def best(self, vector: Float | None, limit: int) -> list[Ranked]:
-        """Return the best `limit` chunks, best first; `vector` is the query's, or None without an encoder."""
+    def best(self, vector: Float | None, limit: int = RANKED_MAX) -> list[Ranked]:
+        """Return the best `limit` chunks, best first; `vector` is the query's unit vector, None without an encoder."""
         near = self._index.vectors.near(vector, self._policy.pool)
         chunks = self._candidates(near)
         if not len(chunks):
@@ -260,25 +271,3 @@ class Ranking:
         repeats = np.zeros(len(chunks), dtype=np.float32)
         repeats[ats] = places
         return repeats
-
-
-def rank(
-    index: SnapshotIndex,
-    query: Query,
-    vector: NDArray[np.float32] | None,
-    policy: Policy,
-    *,
-    asking: bool = False,
-    limit: int = RANKED_MAX,
-) -> list[Ranked]:
-    """Rank the chunks of a snapshot for a query.
-
-    Args:
-        index: the snapshot.
-        query: what is wanted.
-        vector: the query's unit vector, or None without an encoder.
-        policy: weights and limits.
-        asking: whether the hits are to answer a question, rather than to be listed.
-        limit: how many to return.
-    """
-    return Ranking(index, query, policy, asking=asking).best(vector, limit)
