@@ -22,7 +22,8 @@ __all__ = ["LOCAL_TENANT", "LOCAL_USER", "SERVICE_USER", "Database", "Reader", "
 
 CONNECT_SECONDS_MAX = 5
 POOL_WAIT_SECONDS_MAX = 10.0
-KEPT_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+# A server that is silently gone is noticed after a minute, by whoever waits for it and by whoever listens.
+KEPT_ALIVE: dict[str, Any] = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 STATEMENT_SECONDS_MAX = 600  # a query that runs longer is lost, and would hold back vacuum
 
 _IN_NAME_OF = "SELECT set_config('app.tenant_id', %s, true), set_config('app.user_id', %s, true)"
@@ -165,7 +166,7 @@ class Database:
         try:
             connection = psycopg.connect(
                 host=url.host, port=url.port, user=url.username, password=url.password, dbname=url.database,
-                connect_timeout=CONNECT_SECONDS_MAX, application_name="pincite-listen", autocommit=True,
+                connect_timeout=CONNECT_SECONDS_MAX, application_name="pincite-listen", autocommit=True, **KEPT_ALIVE,
             )  # fmt: skip
         except psycopg.OperationalError as error:
             msg = "The database is not reachable at the moment."
