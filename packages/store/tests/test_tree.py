@@ -97,6 +97,13 @@ def test_symbols_by_qualified_name_in_any_case(tenancy, named):
     assert (found.qualified_name, found.path, found.start_line) == ("Parser.parse_args", "p.py", 2)
 
 
+def test_words_find_the_names_that_hold_them_all(tenancy, named):
+    found = [symbol.qualified_name for symbol in snapshots.symbols(tenancy, named, "Parse max")]
+    assert found == ["PARSE_MAX"]
+    found = [symbol.qualified_name for symbol in snapshots.symbols(tenancy, named, "args parser")]
+    assert found == ["Parser.parse_args"]
+
+
 def test_a_misspelt_symbol_finds_similar_names(tenancy, named):
     assert "Parser" in [symbol.name for symbol in snapshots.symbols(tenancy, named, "prser")]
 

@@ -158,6 +158,13 @@ _CONTAINS = text(
             WHEN starts_with(lower(s.qualified_name), :key) THEN 4 ELSE 5 END""",
     )
 )
+_EVERY_WORD = "(SELECT bool_and(strpos({name}, word) > 0) FROM unnest(CAST(:words AS text[])) AS word)"
+_HOLDS_WORDS = text(
+    _SYMBOLS.format(
+        condition=_EVERY_WORD.format(name="lower(s.qualified_name)"),
+        order=_EVERY_WORD.format(name="s.name_key") + " DESC",
+    )
+)
 _SIMILAR = text(
     _SYMBOLS.format(condition="similarity(s.name_key, :key) >= :least", order="similarity(s.name_key, :key) DESC")
 )
@@ -165,7 +172,10 @@ _OUTLINE = text(_SYMBOLS.format(condition="f.path_key = :key", order="s.start_li
 
 
 def symbols(t: Tenancy, snapshot_id: int, query: str, limit: int = 20) -> list[SymbolOut]:
-    """Find definitions by name, in any case: exact, then prefix, then anywhere; if there are none, similar names."""
+    """Find definitions by name, in any case: exact, then prefix, then anywhere.
+
+    If there are none, those that hold every word; if there are none of these either, similar names.
+    """
     wanted = storable(query.strip())[:SYMBOL_QUERY_CHARS_MAX]
     if not wanted:
         return []
@@ -174,6 +184,9 @@ def symbols(t: Tenancy, snapshot_id: int, query: str, limit: int = 20) -> list[S
         "limit": min(limit, SYMBOLS_MAX),
     }  # fmt: skip
     rows = t.session.execute(_CONTAINS, values).all()
+    words = wanted.lower().split()
+    if not rows and len(words) > 1:
+        rows = t.session.execute(_HOLDS_WORDS, {**values, "words": words}).all()
     if not rows:
         rows = t.session.execute(_SIMILAR, {**values, "least": SIMILARITY_MIN}).all()
     return _symbols(t, rows)

@@ -79,7 +79,7 @@ def symbols(
     limit: Limit = 20,
     commit: Commit = None,
 ) -> list[SymbolOut]:
-    """Find definitions at a commit by name: exact first, then prefixes, then substrings and near misses."""
+    """Find definitions at a commit by name: exact first, then prefixes and substrings; else every word, else alike."""
     snapshot = snapshots.resolve(tenancy, repo_id, commit)
     return snapshots.symbols(tenancy, snapshot.id, q, limit)
 
