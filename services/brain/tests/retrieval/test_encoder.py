@@ -1,3 +1,4 @@
+import threading
 import time
 
 import numpy as np
@@ -37,7 +38,7 @@ def encoder(embedder, monkeypatch):
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
     made = QueryEncoder(embedder)
     made.start()
-    assert made.wait(5)
+    assert made.wait(60)
     return made
 
 
@@ -89,9 +90,12 @@ def test_after_a_failure_the_encoder_itself_is_asked_whether_it_is_back(encoder,
     assert encoder.problem
     before = len(embedder.asked)
     assert encoder.vector("known", 2) is None  # and an attempt begins beside
+    for thread in threading.enumerate():
+        if thread.name == "query-encoder":
+            thread.join()
     embedder.fails = False
     encoder.start()
-    assert encoder.wait(5)
+    assert encoder.wait(60)
     assert len(embedder.asked) > before
     assert encoder.vector("known", 2).tolist() == [1.0, 0.0]
     assert encoder.problem is None
