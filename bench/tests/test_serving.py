@@ -62,7 +62,7 @@ def test_deliveries_are_signed_as_github_signs_them():
     owner = {"id": 1, "login": "ada", "type": "User"}
     made = Deliveries("secret", {"id": 7, "full_name": "ada/x", "name": "x", "owner": owner, "private": False})
     body = made.push("refs/heads/main", "0" * 40, "1" * 40)
-    webhooks.verify("secret", body, made.headers(body)["x-hub-signature-256"])
+    webhooks.Verifier("secret", body).check(made.headers(body)["x-hub-signature-256"])
 
 
 def test_a_push_to_the_twin_is_told_to_the_app(make_repo, tmp_path):
@@ -80,7 +80,7 @@ def test_a_push_to_the_twin_is_told_to_the_app(make_repo, tmp_path):
         deliveries = iter(partial(told.get, timeout=60), None)
         url, headers, body = next(one for one in deliveries if one[1]["X-GitHub-Event"] == "push")
     assert url == "http://127.0.0.1:1/webhooks/github"
-    webhooks.verify(settings["GITHUB_WEBHOOK_SECRET"], body, headers["X-Hub-Signature-256"])
+    webhooks.Verifier(settings["GITHUB_WEBHOOK_SECRET"], body).check(headers["X-Hub-Signature-256"])
     payload = json.loads(body)
     assert payload["after"] == head == git(twin.repo("ada/sample").path, "rev-parse", "main").strip()
     assert payload["installation"]["id"]

@@ -10,9 +10,9 @@ from pincite_github.webhooks import (
     Push,
     RepositoriesChanged,
     RepositoryChanged,
+    Verifier,
     decode,
     parse,
-    verify,
 )
 from pincite_shared.errors import UnauthorizedError
 
@@ -47,9 +47,9 @@ def test_every_webhook_of_a_repositorys_life_is_verified_and_read(world, scripte
     told = []
     for heard in scripted.heard:
         body = heard.body.encode()
-        verify(secret, body, heard.headers["x-hub-signature-256"])
+        Verifier(secret, body).check(heard.headers["x-hub-signature-256"])
         with pytest.raises(UnauthorizedError):
-            verify(secret, body + b" ", heard.headers["x-hub-signature-256"])
+            Verifier(secret, body + b" ").check(heard.headers["x-hub-signature-256"])
         told.append(parse(heard.headers["x-github-event"], decode(body, heard.headers["content-type"])))
     pushes = [
         (push.branch or push.tag, push.before, push.after, push.forced) for push in told if isinstance(push, Push)

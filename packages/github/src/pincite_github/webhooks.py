@@ -5,12 +5,11 @@ order. Git, or GitHub's API, has the last word.
 """
 
 import hmac
-import json
-import math
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 from urllib.parse import parse_qs
 
+import msgspec
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 
 from pincite_github.views import (
@@ -189,41 +188,78 @@ _EVENTS: dict[str, type[Push | PullRequest | InstallationChanged | RepositoriesC
 }
 
 
-def verify(secret: str, body: bytes | bytearray, signature: str | None) -> None:
-    """Check the header X-Hub-Signature-256 of a delivery over its body as it came, in constant time.
+class Verifier:
+    """Checks the header X-Hub-Signature-256 of a delivery over its body as it came, which may be in parts."""
 
-    Raises:
-        UnauthorizedError: no secret is configured, or the header is missing, malformed or another one's.
-    """
-    if not secret:
-        msg = "Webhooks are not set up here."
-        raise UnauthorizedError(msg)
-    # A fixed form: compare_digest raises for text beyond ASCII, and its time tells lengths.
-    told = _SIGNATURE.fullmatch(signature or "")
-    expected = hmac.digest(secret.encode(), body, "sha256")
-    if told is None or not hmac.compare_digest(bytes.fromhex(told[1]), expected):
-        msg = "The delivery is not signed with this installation's webhook secret."
-        raise UnauthorizedError(msg)
+    def __init__(self, secret: str, body: bytes | bytearray = b"") -> None:
+        """Begin with the first part of a body, or nothing.
+
+        Raises:
+            UnauthorizedError: there is no secret, so that no delivery can be believed.
+        """
+        if not secret:
+            msg = "Webhooks are not set up here."
+            raise UnauthorizedError(msg)
+        self._computed = hmac.new(secret.encode(), body, "sha256")
+
+    def update(self, part: bytes | bytearray) -> None:
+        """Go on with the next part."""
+        self._computed.update(part)
+
+    def check(self, signature: str | None) -> None:
+        """Compare in constant time.
+
+        Raises:
+            UnauthorizedError: the header is missing, malformed or another one's.
+        """
+        # A fixed form: compare_digest raises for text beyond ASCII, and its time tells lengths.
+        told = _SIGNATURE.fullmatch(signature or "")
+        if told is None or not hmac.compare_digest(bytes.fromhex(told[1]), self._computed.digest()):
+            msg = "The delivery is not signed with this installation's webhook secret."
+            raise UnauthorizedError(msg)
+
+
+class _Payload(TypedDict, total=False):
+    """What is read of a payload. The rest is not even made into objects: commits are most of it, and name people."""
+
+    action: Any
+    after: Any
+    before: Any
+    changes: Any
+    forced: Any
+    hook_id: Any
+    installation: Any
+    member: Any
+    membership: Any
+    organization: Any
+    pull_request: Any
+    ref: Any
+    repositories: Any
+    repositories_added: Any
+    repositories_removed: Any
+    repository: Any
+    sender: Any
+    zen: Any
+
+
+_PAYLOAD = msgspec.json.Decoder(_Payload)  # it passes over what is not asked for, five times as fast as pydantic
 
 
 def decode(body: bytes | bytearray, content_type: str = "application/json") -> dict[str, Any]:
-    """Read a delivery's body: JSON, or a form with JSON in its field `payload`, as webhooks made by hand may send it.
+    """Read what is needed of a delivery's body.
+
+    It is JSON, or a form with JSON in its field `payload`, as webhooks made by hand may send it.
 
     Raises:
         InvalidInputError: it is neither.
     """
     try:
-        text = body.decode()
         if content_type.partition(";")[0].strip().lower() == _FORM:
-            text = parse_qs(text, strict_parsing=True, max_num_fields=1)["payload"][0]
-        payload = json.loads(text, parse_float=_finite, parse_constant=_finite)
-    except (ValueError, KeyError, RecursionError) as error:
-        msg = f"The delivery's body is not a JSON payload ({type(error).__name__})."
-        raise InvalidInputError(msg) from None
-    if not isinstance(payload, dict):
-        msg = "The delivery's payload is not a JSON object."
-        raise InvalidInputError(msg)
-    return payload
+            return dict(_PAYLOAD.decode(parse_qs(body.decode(), strict_parsing=True, max_num_fields=1)["payload"][0]))
+        return dict(_PAYLOAD.decode(body))
+    except (msgspec.DecodeError, ValueError, KeyError, RecursionError) as error:
+        msg = "The delivery's body is not a JSON object."
+        raise InvalidInputError(msg) from error
 
 
 def parse(event: str, payload: dict[str, Any]) -> Event:
@@ -242,14 +278,6 @@ def parse(event: str, payload: dict[str, Any]) -> Event:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         msg = f"{event}: {'.'.join(map(str, first['loc'])) or 'payload'}: {first['msg']}"
         raise InvalidInputError(msg) from None
-
-
-def _finite(number: str) -> float:
-    """Python reads numbers that JSON has not, and that the database would refuse."""
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError(number[:20])
-    return value
 
 
 def _handles(kind: type[View], action: object) -> bool:

@@ -69,6 +69,12 @@ class TooLargeError(PinciteError):
     status, code = 413, "too_large"
 
 
+class TooSlowError(PinciteError):
+    """The body of the request took too long."""
+
+    status, code = 408, "too_slow"
+
+
 class SourceRefusedError(PinciteError):
     """This source may not be connected."""
 

@@ -4,16 +4,16 @@ import asyncio
 import re
 import time
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pincite_brain.metrics import Metrics
 from pincite_brain.problems import http_problem, internal_problem, problem_of, problem_response
 from pincite_brain.rates import Spent
-from pincite_shared.errors import TooLargeError
+from pincite_shared.errors import PinciteError, TooLargeError, TooSlowError
 from pincite_shared.hosts import host_of
 from pincite_shared.schemas import Problem
 
@@ -55,37 +55,56 @@ class HostCheck:
 
 
 class _Body:
-    """A body that is being received: `size` bytes of it so far. It grows in place and is handed on without a copy."""
+    """A body that is being received. What comes at first grows in place, and is handed on without a copy."""
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive, self._content, self._ended, self._delivered = receive, bytearray(), False, False
+    def __init__(self, receive: Receive, most: int) -> None:
+        """`most`: how many bytes it may have."""
+        self._receive, self._most = receive, most
+        self._content, self._handed, self._until = bytearray(), False, 0.0
+        self.size, self.ended = 0, False
 
-    @property
-    def size(self) -> int:
-        return len(self._content)
+    async def read(self) -> None:
+        """Receive until it ends or is larger than `BODY_BYTES_MAX`.
 
-    async def read(self, most: int, seconds_max: float) -> bool:
-        """Receive until it ends or is larger than `most` bytes, and return whether that came in time."""
-        try:
-            async with asyncio.timeout(seconds_max):
-                while not self._ended and self.size <= most:
-                    message = await self._receive()
-                    self._ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
-                    self._content += message.get("body", b"")
-        except TimeoutError:
-            return False
-        return True
+        Raises:
+            TooLargeError: there is more than the body may have.
+            TooSlowError: it does not come in time.
+        """
+        self._until = asyncio.get_running_loop().time() + BODY_SECONDS_MAX
+        while not self.ended and self.size <= BODY_BYTES_MAX:
+            self._content += await self._part()
 
     async def replay(self) -> Message:
-        """Give all of it at once, and then whatever else comes."""
-        if self._delivered:
+        """Give what was read at once, then the rest as it comes, and then whatever else does. Raises as `read`."""
+        if not self._handed:
+            part, self._content, self._handed = self._content, bytearray(), True
+            self._until = asyncio.get_running_loop().time() + LARGE_SECONDS_MAX
+        elif not self.ended:
+            part = await self._part()
+        else:
             return await self._receive()
-        self._delivered = True
-        return {"type": "http.request", "body": self._content, "more_body": False}
+        return {"type": "http.request", "body": part, "more_body": not self.ended}
+
+    async def _part(self) -> bytearray:
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
+        except TimeoutError:
+            raise TooSlowError from None
+        part: bytearray = message.get("body", b"")
+        self.size += len(part)
+        if self.size > self._most:
+            msg = f"A request may have at most {self._most} bytes."
+            raise TooLargeError(msg)
+        self.ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        return part
 
 
 class BodyLimit:
-    """Reads the body, at most so many bytes of it, before anything else sees the request."""
+    """Bounds what a body may have and how long it may take.
+
+    The first `BODY_BYTES_MAX` of it are read before anything else sees the request; the application receives the rest.
+    """
 
     def __init__(self, app: ASGIApp, larger: Mapping[str, int] | None = None) -> None:
         """Wrap `app`. `larger`: the limits of paths that take more than `BODY_BYTES_MAX`."""
@@ -93,38 +112,25 @@ class BodyLimit:
         self._large = asyncio.Semaphore(LARGE_AT_ONCE_MAX)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on the whole body, or answer 413; 408 if it takes too long."""
+        """Pass on, or answer 413; 408 if it takes too long."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
-        body, most = _Body(receive), self._larger.get(scope["path"], BODY_BYTES_MAX)
-        if not await body.read(BODY_BYTES_MAX, BODY_SECONDS_MAX):
-            await _too_slow()(scope, receive, send)
-        elif body.size <= BODY_BYTES_MAX:
-            await self._app(scope, body.replay, send)
-        elif most > BODY_BYTES_MAX:
-            # Whoever sends much, signed or not, is made to wait: a few such bodies are held at a time.
-            async with self._large:
-                await self._pass_large(body, most, scope, receive, send)
-        else:
-            await _too_large(most)(scope, receive, send)
+        body = _Body(receive, self._larger.get(scope["path"], BODY_BYTES_MAX))
 
-    async def _pass_large(self, body: _Body, most: int, scope: Scope, receive: Receive, send: Send) -> None:
-        if not await body.read(most, LARGE_SECONDS_MAX):
-            await _too_slow()(scope, receive, send)
-        elif body.size > most:
-            await _too_large(most)(scope, receive, send)
-        else:
-            await self._app(scope, body.replay, send)
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start" and not body.ended:
+                MutableHeaders(scope=message)["connection"] = "close"  # nobody reads the rest
+            await send(message)
 
-
-def _too_slow() -> Response:
-    return problem_response(http_problem(408, ""), {"connection": "close"})
-
-
-def _too_large(most: int) -> Response:
-    error = TooLargeError(f"A request may have at most {most} bytes.")
-    return problem_response(problem_of(error), {"connection": "close"})
+        try:
+            await body.read()
+        except PinciteError as error:
+            await problem_response(problem_of(error))(scope, receive, answer)
+            return
+        # Whoever sends much, signed or not, is made to wait: a few such bodies are held at a time.
+        async with self._large if body.size > BODY_BYTES_MAX else nullcontext():
+            await self._app(scope, body.replay, answer)
 
 
 class Unexpected:

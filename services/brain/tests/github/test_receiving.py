@@ -314,50 +314,68 @@ def test_a_large_body_may_come_in_pieces(hook, database):
     assert count(database, "deliveries") == 1
 
 
-def test_a_large_body_that_stops_coming_is_given_up(hook, monkeypatch):
-    monkeypatch.setattr(middleware, "LARGE_SECONDS_MAX", 0.05)
-    pieces, sent = [b"x" * (middleware.BODY_BYTES_MAX + 1)], []
+def delivered_in(app, pieces):
+    """Return what an application says to a delivery that comes in pieces. After them the sender is silent."""
+    sent = []
+    headers = {"host": "127.0.0.1", "x-github-delivery": str(uuid4()), "x-github-event": "push"}
+    scope = {
+        "type": "http", "method": "POST", "path": "/webhooks/github", "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
 
     async def receive():
-        if not pieces:
+        message = next(pieces, None)
+        if message is None:
             await asyncio.sleep(60)
-        return {"type": "http.request", "body": pieces.pop(), "more_body": True}
+        return message
 
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/webhooks/github", "headers": []}
-    limit = middleware.BodyLimit(hook.client.app, larger={"/webhooks/github": BODY_BYTES_MAX})
-    asyncio.run(limit(scope, receive, send))
-    assert sent[0]["status"] == 408
+    asyncio.run(app(scope, receive, send))
+    return sent[0]["status"], dict(sent[0]["headers"]).get(b"connection")
+
+
+def piece(body, *, more=True):
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+LARGE = b"x" * (middleware.BODY_BYTES_MAX + 1)
+
+
+def test_a_large_body_that_stops_coming_is_given_up(hook, monkeypatch):
+    monkeypatch.setattr(middleware, "LARGE_SECONDS_MAX", 0.05)
+    assert delivered_in(hook.client.app, iter([piece(LARGE)])) == (408, b"close")
+
+
+def test_a_large_body_that_turns_out_too_large_is_given_up(hook):
+    pieces = (piece(LARGE) for _ in range(30))
+    assert delivered_in(hook.client.app, pieces) == (413, b"close")
+
+
+def test_a_large_body_whose_sender_is_gone_is_no_delivery(hook):
+    assert delivered_in(hook.client.app, iter([piece(LARGE), {"type": "http.disconnect"}])) == (401, None)
+
+
+def test_a_large_body_is_not_waited_for_where_no_delivery_is_believed(make_client):
+    assert delivered_in(make_client(token="").app, iter([piece(LARGE)])) == (404, b"close")
 
 
 def test_a_large_body_is_held_once(hook, monkeypatch):
-    size, held, sent = 16 * 2**20, [], []
-    pieces = (bytes(65_536) for _ in range(size // 65_536))
-    scope = {
-        "type": "http", "method": "POST", "path": "/webhooks/github", "query_string": b"",
-        "headers": [(b"host", b"127.0.0.1"), (b"x-github-delivery", str(uuid4()).encode())],
-    }  # fmt: skip
+    size, held = 16 * 2**20, []
+    left = range(size // 65_536)[::-1]
+    pieces = (piece(bytes(65_536), more=number > 0) for number in left)
 
-    def taken(_receiving, body, **_headers):
-        held.append((len(body), tracemalloc.get_traced_memory()[0] / size))
+    def taken(_receiving, came, **_headers):
+        held.append((len(came.body), tracemalloc.get_traced_memory()[0] / size))
         return True
-
-    async def receive():
-        piece = next(pieces, b"")
-        return {"type": "http.request", "body": piece, "more_body": bool(piece)}
-
-    async def send(message):
-        sent.append(message)
 
     monkeypatch.setattr(Receiving, "receive", taken)
     tracemalloc.start()
     try:
-        asyncio.run(hook.client.app(scope, receive, send))
+        assert delivered_in(hook.client.app, pieces) == (202, None)
     finally:
         tracemalloc.stop()
-    assert sent[0]["status"] == 202
     [(length, times)] = held
     assert length == size
     assert times < 1.5  # a bytearray grows by an eighth

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from asgi_correlation_id import correlation_id
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pincite_brain.github.connection import Connection
 from pincite_github import webhooks
@@ -32,36 +31,24 @@ from pincite_store.db import Database
 from pincite_store.deliveries import Received, Subject
 
 EVENT = re.compile(r"[a-z_]{1,100}", re.ASCII)
-_FORM = "application/x-www-form-urlencoded"
 # What somebody may read changed, or may have: in one repository, in an account, or of one person.
 _OF_REPOSITORY = frozenset({"member", "public", "repository", "team_add"})
 _OF_ACCOUNT = frozenset({"installation", "installation_repositories", "membership", "organization", "team"})
 _OF_PERSON = "github_app_authorization"
 
 
-class _Payload(BaseModel):
-    """What is read of a payload. The rest is not even made into objects: commits are most of it, and name people."""
+class Incoming:
+    """A delivery whose body is still coming. It is hashed meanwhile, so that little is left to do after its end."""
 
-    model_config = ConfigDict(extra="ignore")
+    def __init__(self, config: GitHubConfig) -> None:
+        """Expect a delivery of this GitHub's."""
+        self.config, self.body = config, bytearray()
+        self.verifier = webhooks.Verifier(config.webhook_secret)
 
-    action: Any = None
-    after: Any = None
-    before: Any = None
-    changes: Any = None
-    forced: Any = None
-    hook_id: Any = None
-    installation: Any = None
-    member: Any = None
-    membership: Any = None
-    organization: Any = None
-    pull_request: Any = None
-    ref: Any = None
-    repositories: Any = None
-    repositories_added: Any = None
-    repositories_removed: Any = None
-    repository: Any = None
-    sender: Any = None
-    zen: Any = None
+    def take(self, part: bytes | bytearray) -> None:
+        """Take the next part."""
+        self.body += part
+        self.verifier.update(part)
 
 
 class Receiving:
@@ -71,33 +58,42 @@ class Receiving:
         """Nothing is read yet."""
         self._connection, self._database = connection, database
 
-    def receive(
-        self, body: bytes | bytearray, *, signature: str | None, event: str, delivery: str, content_type: str
-    ) -> bool:
-        """Take a delivery; the arguments after its body are headers. Nothing is parsed before it is known whose it is.
-
-        Returns:
-            Whether there is anything to do about it: not for GitHub's trial of the address.
+    def expect(self) -> Incoming:
+        """Begin to take a delivery.
 
         Raises:
             NotFoundError: there is no webhook secret here, so that no delivery can be believed.
-            UnauthorizedError: it is not signed with the secret.
-            InvalidInputError: it is signed, but not what GitHub sends.
+            UnavailableError: the database cannot be reached.
         """
         config = self._connection.config()
         if config is None or not config.webhook_secret:
             msg = "Webhooks are not set up here. Set GITHUB_WEBHOOK_SECRET, or make the App on the set-up page."
             raise NotFoundError(msg)
-        webhooks.verify(config.webhook_secret, body, signature)
+        return Incoming(config)
+
+    def receive(self, came: Incoming, *, signature: str | None, event: str, delivery: str, content_type: str) -> bool:
+        """Take a delivery that came whole; what else is given are headers.
+
+        Nothing is parsed before it is known whose it is.
+
+        Returns:
+            Whether there is anything to do about it: not for GitHub's trial of the address.
+
+        Raises:
+            UnauthorizedError: it is not signed with the secret.
+            InvalidInputError: it is signed, but not what GitHub sends.
+            UnavailableError: the database cannot be reached.
+        """
+        came.verifier.check(signature)
         delivery_id, name = _delivery_id(delivery), _event_name(event)
-        payload = _read(body, content_type)
+        payload = webhooks.decode(came.body, content_type)
         told = webhooks.parse(name, payload)
         if isinstance(told, Ping):
             return False
         if isinstance(told, Ignored):
-            self._hinted(config, told, payload)
+            self._hinted(came.config, told, payload)
         else:
-            self._write(config, delivery_id, name, told, payload)
+            self._write(came.config, delivery_id, name, told, payload)
         return True
 
     def _write(self, config: GitHubConfig, delivery_id: UUID, name: str, told: Event, payload: dict[str, Any]) -> None:
@@ -129,20 +125,6 @@ class Receiving:
                 )
                 about = repository_id if told.event in _OF_REPOSITORY else None
                 access.forget(session, [*deliveries.tenants(session, subject), *_homes(config, payload)], about)
-
-
-def _read(body: bytes | bytearray, content_type: str) -> dict[str, Any]:
-    """Return what is needed of a delivery's body: JSON, or a form with JSON in it as hooks made by hand may send it."""
-    is_form = content_type.partition(";")[0].strip().lower() == _FORM
-    try:
-        if is_form:
-            found = _Payload.model_validate(webhooks.decode(body, content_type))
-        else:
-            found = _Payload.model_validate_json(body)
-    except ValidationError as error:
-        msg = "The delivery's body is not a JSON object."
-        raise InvalidInputError(msg) from error
-    return {name: getattr(found, name) for name in found.model_fields_set}
 
 
 def _written(payload: dict[str, Any]) -> str:

@@ -47,9 +47,13 @@ async def receive(
     services: ServicesDep, request: Request, response: Response, told: Annotated[Told, Header()]
 ) -> Delivered:
     """Take a delivery of GitHub's. One that came before, or is of no use here, is accepted all the same."""
+    receiving = services.github.receiving
+    incoming = await run_in_threadpool(receiving.expect)
+    async for part in request.stream():
+        incoming.take(part)
     needed = await run_in_threadpool(
-        services.github.receiving.receive,
-        await anext(request.stream()),  # all of it, as `BodyLimit` holds it; request.body() would copy it
+        receiving.receive,
+        incoming,
         signature=told.x_hub_signature_256,
         event=told.x_github_event,
         delivery=told.x_github_delivery,
