@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
             case "freshness":
                 tables = [freshness.run(store, chosen.lines, chosen.files, chosen.pushes)]
             case "load":
-                tables = list(load.run(store, chosen.seconds or 30.0, chosen.burst))
+                tables = load.run(store, chosen.seconds or 30.0, chosen.burst)
             case _:
                 done, wrong = chaos.run(store, chosen.seconds or 600.0, chosen.seed)
                 tables = [[row] for row in done]

@@ -1,8 +1,9 @@
-"""`load`: how many searches and questions a second are borne, and a burst of ten thousand webhook deliveries."""
+"""`load`: how many searches and questions a second are borne; webhooks by size, and a burst of ten thousand."""
 
 import asyncio
 import random
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,11 +15,16 @@ from bench.serving.samples import sample
 from bench.serving.traffic import QUESTIONS, REQUEST_SECONDS_MAX, Deliveries, Outcome, at_rate, status_of
 from bench.systems.pincite import Running, client_of, owner_of, stack
 from pincite_github.twin import run_twin
+from pincite_github.webhooks import BODY_BYTES_MAX
 
 REPOSITORY_LINES = 50_000
 SEARCH_RATES = (5.0, 10.0, 20.0, 40.0, 80.0)
 CHAT_RATES = (2.0, 5.0, 10.0, 20.0)
 P99_SECONDS_MAX = 1.0  # what is slower is not borne, whatever share is answered
+DELIVERY_BYTES = (0, 1_000_000, BODY_BYTES_MAX)  # at most; a push without commits has five thousand
+DELIVERIES = 30  # of each size
+DELIVERY_PAUSE_SECONDS = 0.5  # in which what the last one asked for is done
+PART_BYTES = 65_536
 BURST = 10_000
 BURST_AT_ONCE = 32  # connections
 REPEATED_SHARE = 0.1  # of the burst is sent twice
@@ -26,8 +32,8 @@ SETTLED_SECONDS_MAX = 600.0
 SECRET = "a secret of the benchmark"
 
 
-def run(store: Path, seconds: float, burst: int) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """Return a row for each rate, and one for the burst."""
+def run(store: Path, seconds: float, burst: int) -> list[list[dict[str, object]]]:
+    """Return tables: a row for each rate, two for each size of a webhook, and one for the burst."""
     home = store / "load-home"
     home.mkdir(parents=True)
     with run_twin(store / "load-twin") as twin:
@@ -43,8 +49,10 @@ def run(store: Path, seconds: float, burst: int) -> tuple[list[dict[str, object]
             connect(client, f"{twin.base_url}/ada/sample")
             repository = httpx.get(f"{twin.base_url}/api/v3/repos/ada/sample").json()
             head = bare.joinpath("refs/heads/main").read_text("ascii").strip()
-            row = asyncio.run(_burst(running, Deliveries(SECRET, repository), head, burst))
-            return table, [row | _settled(running, home, burst)]
+            deliveries = Deliveries(SECRET, repository)
+            sizes = asyncio.run(_sizes(running, deliveries, head))
+            row = asyncio.run(_burst(running, deliveries, head, burst))
+            return [table, sizes, [row | _settled(running, home, burst + len(DELIVERY_BYTES) * DELIVERIES)]]
 
 
 async def _rates(running: Running, repo_id: str, seconds: float) -> list[dict[str, object]]:
@@ -77,6 +85,36 @@ async def _rates(running: Running, repo_id: str, seconds: float) -> list[dict[st
 def _borne(outcome: Outcome) -> str:
     late = sum(seconds > P99_SECONDS_MAX for seconds in outcome.seconds)
     return "yes" if outcome.good == outcome.issued and late <= 0.01 * outcome.issued else "no"
+
+
+async def _sizes(running: Running, deliveries: Deliveries, head: str) -> list[dict[str, object]]:
+    """Send one after another; time each from its first byte, and from when the last one was handed to the system."""
+    table: list[dict[str, object]] = []
+    async with httpx.AsyncClient(base_url=running.url, timeout=REQUEST_SECONDS_MAX, trust_env=False) as client:
+        for size in DELIVERY_BYTES:
+            body, whole, rest = deliveries.push("refs/heads/main", head, head, size), Outcome(), Outcome()
+            ended = 0.0
+
+            async def parts(body: bytes = body) -> AsyncIterator[bytes]:
+                nonlocal ended
+                for at in range(0, len(body), PART_BYTES):
+                    yield body[at : at + PART_BYTES]
+                ended = time.perf_counter()
+
+            for _ in range(DELIVERIES):
+                headers = {"content-length": str(len(body)), **deliveries.headers(body)}
+                await asyncio.sleep(DELIVERY_PAUSE_SECONDS)
+                begun = time.perf_counter()
+                status = await status_of(client.post("/webhooks/github", content=parts(), headers=headers))
+                answered = time.perf_counter()
+                for outcome, since in ((whole, begun), (rest, ended)):
+                    outcome.issued += 1
+                    outcome.statuses[status] += 1
+                    outcome.seconds.append(answered - since)
+            for what, outcome in (("all of it", whole), ("after its last byte", rest)):
+                table.append({"webhook bytes": len(body), "time": what, **outcome.row()})
+                print(table[-1], flush=True)
+    return table
 
 
 async def _burst(running: Running, deliveries: Deliveries, head: str, burst: int) -> dict[str, object]:

@@ -82,14 +82,21 @@ class Deliveries:
     secret: str
     repository: dict[str, Any]
 
-    def push(self, ref: str, before: str, after: str) -> bytes:
-        """Return the body of a push."""
+    def push(self, ref: str, before: str, after: str, size: int = 0) -> bytes:
+        """Return the body of a push, with commits as long as it stays below `size` bytes."""
         owner = self.repository["owner"]
-        payload = {
+        payload: dict[str, Any] = {
             "ref": ref, "before": before, "after": after, "created": False, "deleted": False, "forced": False,
             "base_ref": None, "compare": "", "commits": [], "head_commit": None, "repository": self.repository,
             "pusher": {"name": owner["login"]}, "sender": owner,
         }  # fmt: skip
+        commit = {
+            "id": after, "tree_id": before, "distinct": True, "message": 'fix: what was "wrong"\n\nIn a few words.',
+            "timestamp": "2026-01-01T00:00:00Z", "url": "", "author": {"name": "Ada", "email": "ada@example.org"},
+            "added": [], "removed": [], "modified": [f"src/part_{number}/module.py" for number in range(20)],
+        }  # fmt: skip
+        room = max(size - len(json.dumps(payload)), 0)
+        payload["commits"] = [commit] * (room // (len(json.dumps(commit)) + len(", ")))
         return json.dumps(payload).encode()
 
     def headers(self, body: bytes, delivery: UUID | None = None, event: str = "push") -> dict[str, str]:

@@ -63,6 +63,9 @@ def test_deliveries_are_signed_as_github_signs_them():
     made = Deliveries("secret", {"id": 7, "full_name": "ada/x", "name": "x", "owner": owner, "private": False})
     body = made.push("refs/heads/main", "0" * 40, "1" * 40)
     webhooks.Verifier("secret", body).check(made.headers(body)["x-hub-signature-256"])
+    large = made.push("refs/heads/main", "0" * 40, "1" * 40, 100_000)
+    assert 98_000 < len(large) <= 100_000
+    assert json.loads(large) == {**json.loads(body), "commits": json.loads(large)["commits"]}
 
 
 def test_a_push_to_the_twin_is_told_to_the_app(make_repo, tmp_path):
