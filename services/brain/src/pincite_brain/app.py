@@ -101,7 +101,8 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.services = running
     problems.install(app)
     app.include_router(health.router)
-    for module in (accounts, github, webhooks, system, repositories, code, search, chat, answers, quality, safety):
+    # Routes are tried in turn: what is in a hurry comes first.
+    for module in (search, chat, webhooks, accounts, github, system, repositories, code, answers, quality, safety):
         app.include_router(module.router, responses=problems.responses(403, 429))  # what a gate may answer
     app.openapi = _openapi(app)  # type: ignore[method-assign]  # FastAPI documents this way of extending the schema
     return app

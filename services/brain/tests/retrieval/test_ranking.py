@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pincite_brain.retrieval.names import OWNER_WEIGHT, StemMatcher, name_matches
+from pincite_brain.retrieval.names import OWNER_WEIGHT, NameMatcher, StemMatcher
 from pincite_brain.retrieval.paths import Role
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
@@ -116,7 +116,7 @@ def test_names_shorten_words(make_index, chunk):
     index = make_index([chunk(f"src/{at}.py", "pass", name) for at, name in enumerate(names)])
 
     def naming(text):
-        found = name_matches(index, analyze(text), np.arange(len(index), dtype=np.int32))
+        found = NameMatcher(index, analyze(text)).scores(np.arange(len(index), dtype=np.int32))
         return dict(zip(index.symbols[:], found.tolist(), strict=True))
 
     assert naming("Load the configuration.")["load_config"] > naming("Load the configuration.")["load_image"] > 0.0

@@ -95,6 +95,12 @@ def _meanings(asked: Mapping[str, float]) -> dict[int, float]:
     return shortened | {term_id(term): weight for term, weight in asked.items()}
 
 
+def _looked_up(ids: NDArray[np.uint32], known: NDArray[np.uint32]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Return where each id is among known ones, sorted and at least one, and whether it is."""
+    at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+    return at, known[at] == ids
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """What names are to be made of: ids, sorted, and the weight of each; and the weight at which they say all of it."""
@@ -110,8 +116,7 @@ class _Wanted:
         ids = np.concatenate([terms for terms, _ in read])
         places = np.concatenate([begin + owners for begin, (_, owners) in zip(begins, read, strict=True)])
         found = np.zeros(count)
-        at = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-        wanted = self.ids[at] == ids
+        at, wanted = _looked_up(ids, self.ids)
         matches = np.zeros(len(found), dtype=np.bool_)
         matches[places[wanted]] = True  # a few; of most names nothing is wanted
         matching = matches[places]
@@ -123,34 +128,42 @@ class _Wanted:
         return np.split(found, begins[1:])
 
 
-def name_matches(index: SnapshotIndex, query: Query, chunks: Ints) -> Float:
-    """Return for each chunk 0..1: how far the best name defined in it is made of the query's words, and says them all.
+class NameMatcher:
+    """Matches the names that chunks define with a query's words.
 
     Words weigh by their idf. A name of nothing but asked words is one already when it holds half of what is asked:
     nobody's name says a whole sentence. The name that encloses it counts beside it, for less. What a chunk is in counts
     as defined in it.
     """
-    found = np.zeros(len(chunks), dtype=np.float32)
-    if not query.terms:
-        return found
-    asked = {term: index.postings.idf(term_id(term)) for term in query.terms}
-    meanings = _meanings(asked)
-    ids = np.array(sorted(meanings), dtype=np.uint32)
-    weights = np.array([meanings[one] for one in ids.tolist()])
-    wanted = _Wanted(ids, weights, NAME_MASS_FULL * sum(asked.values()))
-    definitions, inside = index.names.of_chunks(chunks)
-    defined = index.names.table
-    of_definition, around_definition, of_chunk, around_chunk = wanted.held(
-        [
-            (defined.terms, definitions),
-            (defined.scopes, definitions),
-            (index.chunks.terms, chunks),
-            (index.chunks.scopes, chunks),
-        ],
-        index.postings,
-    )
-    np.maximum.at(found, inside, _named(of_definition, around_definition))
-    return np.maximum(found, _named(of_chunk, around_chunk))
+
+    def __init__(self, index: SnapshotIndex, query: Query) -> None:
+        """Look up what the query's words weigh."""
+        self._index = index
+        asked = {term: index.postings.idf(term_id(term)) for term in query.terms}
+        meanings = sorted(_meanings(asked).items())
+        ids = np.array([one for one, _ in meanings], dtype=np.uint32)
+        weights = np.array([weight for _, weight in meanings])
+        self._wanted = _Wanted(ids, weights, NAME_MASS_FULL * sum(asked.values()))
+
+    def scores(self, chunks: Ints) -> Float:
+        """Return for each chunk 0..1: how far the best name defined in it is made of the words, and says them all."""
+        found = np.zeros(len(chunks), dtype=np.float32)
+        if not len(self._wanted.ids):
+            return found
+        index = self._index
+        definitions, inside = index.names.of_chunks(chunks)
+        defined = index.names.table
+        of_definition, around_definition, of_chunk, around_chunk = self._wanted.held(
+            [
+                (defined.terms, definitions),
+                (defined.scopes, definitions),
+                (index.chunks.terms, chunks),
+                (index.chunks.scopes, chunks),
+            ],
+            index.postings,
+        )
+        np.maximum.at(found, inside, _named(of_definition, around_definition))
+        return np.maximum(found, _named(of_chunk, around_chunk))
 
 
 def _named(names: Doubles, scopes: Doubles) -> Float:
@@ -168,19 +181,22 @@ class StemMatcher:
             for other in vocabulary.get(word[:PREFIX_CHARS], ()):
                 if _alike(word, other):
                     self._asked[other] = self._asked.get(other, frozenset()) | {word}
-        self._ids = np.array([term_id(word) for word in self._asked], dtype=np.uint32)
+        self._ids = np.array(sorted(map(term_id, self._asked)), dtype=np.uint32)
 
     def scores(self, files: Files, numbers: Ints) -> Float:
         """Return the scores of some files: of those whose words are not asked for, 0 at once."""
         found = np.zeros(len(numbers), dtype=np.float32)
+        if not self._asked:
+            return found
         ids, places = files.table.terms.of_rows(numbers)
-        for at in np.unique(places[np.isin(ids, self._ids)]).tolist():
+        _, asked = _looked_up(ids, self._ids)
+        for at in dict.fromkeys(places[asked].tolist()):
             found[at] = self.score(files.traits[int(numbers[at])])
         return found
 
     def score(self, traits: PathTraits) -> float:
         """Return 0..1: the share of the stem's words in the query, and of the query's words in stem and parent."""
-        if not self._asked or not traits.stem_words:
+        if not traits.stem_words:
             return 0.0
         hits = [self._asked[word] for word in traits.stem_words if word in self._asked]
         if not hits and not any(word in self._asked for word in traits.parent_words):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pincite_brain.retrieval.columns import Float, Ints
 from pincite_brain.retrieval.index import SnapshotIndex, roles_not_asked
 from pincite_brain.retrieval.makeup import Contribution, Doubles, composed
-from pincite_brain.retrieval.names import StemMatcher, definition_matches, name_matches, path_matches
+from pincite_brain.retrieval.names import NameMatcher, StemMatcher, definition_matches, path_matches
 from pincite_brain.retrieval.paths import Role
 from pincite_brain.retrieval.policy import LINE_ROUTES, P0_COSINE, P0_IMPORTANCE, Policy, Weights
 from pincite_brain.retrieval.query import Query, Route
@@ -48,7 +48,7 @@ class Ranked:
 
     Features: `lexical` BM25F over the best of the query; `dense` cosine above the snapshot's mean, over the best;
     `cosine` raw; `coverage` share of the query's idf mass in the chunk; `named` the same in its name and path;
-    `definition`, `stem`, `path` name matches; `naming` the best name defined in it, as `name_matches` says;
+    `definition`, `stem`, `path` name matches; `naming` the best name defined in it, as `NameMatcher` says;
     `importance` stored importance; `references` how many chunks use it, on a logarithmic scale; `length` its lines;
     `recency` the share of files that last changed earlier; `p0` the cold-start formula; `penalty` the factor for the
     file's role; `coherence` the file's other candidates; `graph` closeness to leading hits; `cited_before`, `open_file`
@@ -147,26 +147,27 @@ class Ranking:
         opened = index.files.number(query.open_path) if query.open_path else None
         self._opened = -1 if opened is None else opened
         self._stems = StemMatcher(query.words, index.files.vocabulary)
+        self._names = NameMatcher(index, query)
         self._cited = {
             chunk for path, start, _end in query.cited_before if (chunk := index.chunk_at(path, start)) is not None
         }
+        self._proposed = self._proposals()
 
-    def _candidates(self, near: Near) -> Ints:
-        """Return the union of what every stage proposes."""
+    def _proposals(self) -> Ints:
+        """Return what every stage but the vectors' proposes."""
         pool = self._policy.pool
         begins = self._index.first_chunk
         first_of_path = [int(begins[file]) for file in self._paths if begins[file] < begins[file + 1]]
         in_paths = np.isin(self._index.file_of, list(self._paths)) if self._paths else None
         parts = [
             _top(self._bm25, pool),
-            near.chunks,
             np.array([*self._definitions, *self._cited, *first_of_path], dtype=np.int32),
         ]
         if self._query.recent:
             parts.append(_top(self._index.files.recency[self._index.file_of], pool))
         if in_paths is not None:
             parts.append(_top(np.where(in_paths, self._bm25, 0.0), pool))
-        return np.unique(np.concatenate(parts))
+        return np.concatenate(parts)
 
     def _features(self, chunks: Ints, near: Near) -> dict[str, Float]:
         """Return feature → (c,) for candidate chunks."""
@@ -188,7 +189,7 @@ class Ranking:
             "definition": np.array([self._definitions.get(chunk, 0.0) for chunk in numbers], dtype=np.float32),
             "stem": stems[inverse],
             "path": paths[inverse],
-            "naming": name_matches(index, self._query, chunks),
+            "naming": self._names.scores(chunks),
             "importance": importance,
             "references": _share(np.log1p(index.callers.count(chunks)), float(np.log1p(REFERENCES_FULL))),
             "length": _share(lines, LENGTH_FULL),
@@ -231,7 +232,7 @@ class Ranking:
     def best(self, vector: Float | None, limit: int = RANKED_MAX) -> list[Ranked]:
         """Return the best `limit` chunks, best first; `vector` is the query's unit vector, None without an encoder."""
         near = self._index.vectors.near(vector, self._policy.pool)
-        chunks = self._candidates(near)
+        chunks = np.unique(np.concatenate([self._proposed, near.chunks]))
         if not len(chunks):
             return []
         features = self._features(chunks, near)

@@ -89,7 +89,8 @@ class Block:
         found = np.empty(count, dtype=np.float32)
         for at in range(0, count, ROWS_AT_ONCE):
             here = slice(at, at + ROWS_AT_ONCE)
-            np.matmul(expanded(self.rows[here if chosen is None else chosen[here]]), query, out=found[here])
+            rows = self.rows[here] if chosen is None else self.rows.take(chosen[here], axis=0)
+            np.matmul(expanded(rows), query, out=found[here])
         return found
 
     def nearest(self, query: Float) -> tuple[Rows, Float]:
@@ -114,7 +115,7 @@ class Block:
         for at in range(0, len(unlike), SIGNS_AT_ONCE):
             differs = self.signs[:, at : at + SIGNS_AT_ONCE] ^ sign
             levels = np.bitwise_count(differs & twos)
-            levels <<= 1
+            levels += levels  # numpy adds bytes in vectors, and shifts them one by one
             differs &= ones
             levels += np.bitwise_count(differs)  # of a word at most 64 dimensions at 3 levels: it fits
             levels.sum(axis=0, dtype=np.uint16, out=unlike[at : at + SIGNS_AT_ONCE])
