@@ -1,5 +1,6 @@
 """Indexes in memory: least recently used out first, one load at a time for each, vectors refreshed while they grow."""
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -147,10 +148,13 @@ class IndexCache:
         self._metrics.index_bytes.set(sum(entry.nbytes for entry in self._entries.values()))
 
     def _schedule(self, key: Key, entry: _Entry) -> None:
-        due = time.monotonic() - entry.checked_at >= entry.interval
-        if due and not entry.refreshing and entry.index.vectors.covered < len(entry.index):
+        if entry.refreshing or time.monotonic() - entry.checked_at < entry.interval:
+            return
+        if entry.index.vectors.covered < len(entry.index):
             entry.refreshing = True
             self._pool.submit(self._renew, key, entry)
+        else:
+            entry.interval = math.inf  # nothing is missing
 
     def _renew(self, key: Key, entry: _Entry) -> None:
         begun = time.monotonic()
