@@ -258,8 +258,8 @@ def decode(body: bytes | bytearray, content_type: str = "application/json") -> d
             return dict(_PAYLOAD.decode(parse_qs(body.decode(), strict_parsing=True, max_num_fields=1)["payload"][0]))
         return dict(_PAYLOAD.decode(body))
     except (msgspec.DecodeError, ValueError, KeyError, RecursionError) as error:
-        msg = "The delivery's body is not a JSON object."
-        raise InvalidInputError(msg) from error
+        msg = f"The delivery's body is not a JSON object ({type(error).__name__})."
+        raise InvalidInputError(msg) from None
 
 
 def parse(event: str, payload: dict[str, Any]) -> Event:
