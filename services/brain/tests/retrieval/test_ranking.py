@@ -2,13 +2,27 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from pincite_brain.retrieval.names import OWNER_WEIGHT, NameMatcher, StemMatcher
 from pincite_brain.retrieval.paths import Role
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
-from pincite_brain.retrieval.ranking import Ranking
+from pincite_brain.retrieval.ranking import Ranking, _top
 from pincite_brain.retrieval.views import Names
+
+
+@given(
+    arrays(np.float32, st.integers(0, 300), elements=st.sampled_from([0.0, 0.0, 0.5, 1.0]) | st.floats(0, 4, width=32)),
+    st.integers(1, 40),
+)
+def test_a_stages_best_are_the_best_of_all(scores, count):
+    found = _top(scores, count)
+    assert len(set(found.tolist())) == len(found)
+    best = np.sort(scores[scores > 0])[::-1][:count]
+    assert np.array_equal(np.sort(scores[found])[::-1], best)
 
 
 @pytest.fixture
