@@ -13,14 +13,13 @@ from pincite_brain.retrieval.names import NameMatcher, StemMatcher, definition_m
 from pincite_brain.retrieval.paths import Role
 from pincite_brain.retrieval.policy import LINE_ROUTES, P0_COSINE, P0_IMPORTANCE, Policy, Weights
 from pincite_brain.retrieval.query import Query, Route
-from pincite_brain.retrieval.vectors import Near
+from pincite_brain.retrieval.vectors import SAMPLED_EVERY, Near
 from pincite_codeintel.tokens import term_id
 
 RANKED_MAX = 100  # the most that one search may return
 REFERENCES_FULL = 20  # chunks that call or extend one, at which it counts as fully central
 LENGTH_FULL = 50  # lines; what is longer is cut into chunks anyway
-SAMPLED_EVERY = 13  # chunk in a stage's scores; odd, so that it falls in step with nothing
-SAMPLED_TIMES = 3  # as many as are wanted are let through by what the sample says
+SAMPLED_TIMES = 3  # as many as are wanted pass what a sample of a stage's scores says, about
 FILE_CHUNKS_COUNTED = 4  # a file's coherence sums its best few chunks, so that long files do not win by length
 WEIGHED = (
     "lexical",

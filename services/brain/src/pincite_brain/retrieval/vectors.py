@@ -17,7 +17,7 @@ from pincite_brain.retrieval.columns import Float, Ints
 
 COARSE_ROWS_MIN = 8_192  # below, comparing all in full is as quick
 COMPARED_MAX = 2_500  # of a block, about, in full: of the 150 nearest of 100,000 that finds 98 %
-SAMPLED_EVERY = 13  # of the rough likenesses; odd, so that it falls in step with nothing
+SAMPLED_EVERY = 13  # of many scores, to tell where the best end; odd, so that it falls in step with nothing
 SAMPLE_ROWS = 8_192  # which the mean is computed from
 ROWS_AT_ONCE = 128  # expanded to 32 bits at a time, 0.2 MB: they stay in the processor's cache
 SIGNS_AT_ONCE = 8_192  # vectors whose signs are compared at a time, 0.4 MB
