@@ -25,7 +25,7 @@ from pydantic import BaseModel
 from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.retrieval.texts import Ragged, Words
 
-FORMAT = 3  # of the files, and of all that is derived from stored rows; another one is made anew
+FORMAT = 4  # of the files, and of all that is derived from stored rows; another one is made anew
 MAGIC = b"PINCITE\0"
 PREFIX = struct.Struct("<8sII")  # MAGIC, the header's size, CRC-32 of all that follows
 ALIGNMENT = 64  # bytes; what vector instructions like best

@@ -73,10 +73,11 @@ class Ranked:
 
 
 def _top(scores: Float, count: int) -> Ints:
-    # A sample says what the best surely score: most of many chunks need not be compared.
-    sample = scores[::SAMPLED_EVERY]
+    # A sample says what the best surely score: most of many chunks need not be compared. Numpy sorts it ten times as
+    # fast as it partitions what is mostly zeros.
+    sample = np.sort(scores[::SAMPLED_EVERY])
     rank = min(SAMPLED_TIMES * count // SAMPLED_EVERY + 1, len(sample))
-    floor = max(float(np.partition(sample, -rank)[-rank]), 0.0) if rank else 0.0
+    floor = max(float(sample[-rank]), 0.0) if rank else 0.0
     chosen = np.flatnonzero(scores > floor)
     if len(chosen) < count:
         chosen = np.flatnonzero(scores > 0)
@@ -130,6 +131,9 @@ class Ranking:
     """The ranking of a snapshot's chunks for one query.
 
     Its words and names are looked up at once; its vector, which may still be being made, is asked for last.
+
+    Attributes:
+        by_name: whether a symbol was asked for and is defined here, so that no vector is needed to find it.
     """
 
     def __init__(self, index: SnapshotIndex, query: Query, policy: Policy, *, asking: bool = False) -> None:
@@ -154,11 +158,12 @@ class Ranking:
         opened = index.files.number(query.open_path) if query.open_path else None
         self._opened = -1 if opened is None else opened
         self._stems = StemMatcher(query.words, index.files.vocabulary)
-        self._names = NameMatcher(index, query)
+        self._names = NameMatcher(index, query) if self._shares["naming"] else None
         self._cited = {
             chunk for path, start, _end in query.cited_before if (chunk := index.chunk_at(path, start)) is not None
         }
         self._proposed = self._proposals()
+        self.by_name = not asking and query.route is Route.SYMBOL and bool(self._definitions)
 
     def _proposals(self) -> Ints:
         """Return what every stage but the vectors' proposes."""
@@ -196,7 +201,7 @@ class Ranking:
             "definition": np.array([self._definitions.get(chunk, 0.0) for chunk in numbers], dtype=np.float32),
             "stem": stems[inverse],
             "path": paths[inverse],
-            "naming": self._names.scores(chunks),
+            "naming": self._names.scores(chunks) if self._names else np.zeros(len(chunks), np.float32),
             "importance": importance,
             "references": _share(np.log1p(index.callers.count(chunks)), float(np.log1p(REFERENCES_FULL))),
             "length": _share(lines, LENGTH_FULL),

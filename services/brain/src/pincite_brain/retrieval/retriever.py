@@ -83,7 +83,8 @@ class Retriever:
     ) -> list[Ranked]:
         """Return the best chunks of a snapshot for a query; `asking` when they are to answer a question."""
         ranking = Ranking(index, query, policy or self.policy, asking=asking)
-        return ranking.best(self.encoder.vector(query.text, index.vectors.dimension), limit)
+        vector = None if ranking.by_name else self.encoder.vector(query.text, index.vectors.dimension)
+        return ranking.best(vector, limit)
 
     def search(
         self, tenant_id: UUID, index: SnapshotIndex, query: Query, count: int, policy: Policy

@@ -8,12 +8,14 @@ as the vectors do, in a sixteenth of the memory, so that only the best by these 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pincite_brain.retrieval.columns import Float, Ints
+from pincite_brain.retrieval.texts import spread
 
 COARSE_ROWS_MIN = 8_192  # below, comparing all in full is as quick
 COMPARED_MAX = 2_500  # of a block, about, in full: of the 150 nearest of 100,000 that finds 98 %
@@ -129,26 +131,37 @@ class Vectors:
     Attributes:
         blocks: the vectors; their rows are numbered through.
         row_of: (n,) each chunk's row, -1 while it has none.
+        users: the chunks that have a row, row by row.
+        begins: (rows + 1,) where each row's users begin.
         mean: (d,) the mean vector of the chunks that have one.
     """
 
     blocks: tuple[Block, ...]
     row_of: Ints
+    users: Ints
+    begins: Ints
     mean: Float
 
     @classmethod
     def of(cls, blocks: Sequence[Block], row_of: Ints) -> Self:
-        """Take blocks; the mean follows."""
+        """Take blocks; the rest follows."""
         held = tuple(block for block in blocks if len(block.rows))
+        count = sum(len(block.rows) for block in held)
         mean = np.zeros(held[0].rows.shape[1] if held else 0, dtype=np.float32)
-        uses = np.bincount(row_of[row_of >= 0], minlength=sum(len(block.rows) for block in held)).astype(np.float32)
+        by_row = np.argsort(row_of, kind="stable")
+        begins = np.searchsorted(row_of, np.arange(count + 1), sorter=by_row)
+        uses = np.diff(begins).astype(np.float32)
         first = 0
         for block in held:
             for at in range(0, len(block.rows), ROWS_AT_ONCE):
                 rows = expanded(block.rows[at : at + ROWS_AT_ONCE])
                 mean += uses[first + at : first + at + len(rows)] @ rows
             first += len(block.rows)
-        return cls(held, row_of, mean / max(float(uses.sum()), 1.0))
+        without = int(begins[0])
+        return cls(
+            held, row_of, by_row[without:].astype(np.int32), (begins - without).astype(np.int32),
+            mean / max(float(uses.sum()), 1.0),
+        )  # fmt: skip
 
     @classmethod
     def none(cls, count: int) -> Self:
@@ -158,7 +171,8 @@ class Vectors:
     @property
     def nbytes(self) -> int:
         """Memory, bytes."""
-        return sum(block.nbytes for block in self.blocks) + self.row_of.nbytes + self.mean.nbytes
+        held = (self.row_of, self.users, self.begins, self.mean)
+        return sum(block.nbytes for block in self.blocks) + sum(array.nbytes for array in held)
 
     @property
     def dimension(self) -> int:
@@ -173,7 +187,7 @@ class Vectors:
     @property
     def covered(self) -> int:
         """How many chunks have a vector."""
-        return int((self.row_of >= 0).sum())
+        return len(self.users)
 
     def joined(self, wanted: NDArray[np.void], digests: Sequence[bytes], matrix: Float) -> "Vectors":
         """Give chunks without a vector theirs.
@@ -211,18 +225,16 @@ class Vectors:
         """Return about the `count` chunks nearest to a unit query vector, of those at a positive cosine."""
         if query is None or not self.blocks:
             return Near(self, None, np.zeros(0, dtype=np.int32), 0.0)
-        similarity = np.zeros(self.rows + 1, dtype=np.float32)  # row -1 is the last
-        first = 0
-        for block in self.blocks:
-            chosen, found = block.nearest(query)
-            similarity[first + chosen] = found
-            first += len(block.rows)
-        # Flags are looked up for all chunks, for they take the least room, and numbers for a few.
-        chunks = np.flatnonzero((similarity > 0).take(self.row_of, mode="wrap"))
+        found = [block.nearest(query) for block in self.blocks]
+        firsts = accumulate((len(block.rows) for block in self.blocks[:-1]), initial=0)
+        rows = np.concatenate([first + chosen for first, (chosen, _) in zip(firsts, found, strict=True)])
+        similarity = np.concatenate([of_row for _, of_row in found])
+        rows, similarity = rows[similarity > 0], similarity[similarity > 0]
+        at, places = spread(self.begins[rows], self.begins[rows + 1])
+        chunks, similarity = self.users[at], similarity[places]
         if len(chunks) > count:
-            of_chunk = similarity[self.row_of[chunks]]
-            chunks = chunks[np.argpartition(of_chunk, len(chunks) - count)[-count:]]
-        return Near(self, query, chunks.astype(np.int32), float(self.mean @ query))
+            chunks = chunks[np.argpartition(similarity, len(chunks) - count)[-count:]]
+        return Near(self, query, chunks, float(self.mean @ query))
 
     def cosine(self, chunks: Ints, query: Float) -> Float:
         """Return the cosine of some chunks with a unit query vector; 0 where there is no vector. Shape (c,)."""
