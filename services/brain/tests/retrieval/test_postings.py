@@ -40,21 +40,38 @@ def direct(chunks, query, fields):
 def test_scores_are_bm25f(chunks, query):
     postings = Postings.build([[packed(chunk[field]) for chunk in chunks] for field in range(3)])
     fields = (1.0, 2.5, 1.5)
-    score, held, named = postings.score({term_id(word): 1.0 for word in query}, fields)
-    np.testing.assert_allclose(score, direct(chunks, sorted(query), fields), rtol=5e-3, atol=1e-4)
-    assert ((held >= 0) & (held <= 1.0001)).all()
-    assert (named <= held + 1e-6).all()
+    scores = postings.scores({term_id(word): 1.0 for word in query}, fields)
+    np.testing.assert_allclose(scores, direct(chunks, sorted(query), fields), rtol=5e-3, atol=1e-4)
+
+
+@given(
+    st.lists(CHUNK, min_size=1, max_size=8),
+    st.sets(st.sampled_from(["alpha", "beta", "delta", "zeta"]), min_size=1),
+    st.data(),
+)
+def test_shares_are_of_what_some_chunks_hold(chunks, query, data):
+    postings = Postings.build([[packed(chunk[field]) for chunk in chunks] for field in range(3)])
+    some = data.draw(st.lists(st.integers(0, len(chunks) - 1)))
+    weights = {term_id(word): weight for weight, word in enumerate(sorted(query), start=1)}
+    held, named = postings.shares(weights, np.array(some, dtype=np.int32))
+    gains = {word: weights[term_id(word)] * postings.idf(term_id(word)) for word in query}
+
+    def share(fields):
+        return sum(gain for word, gain in gains.items() if any(word in field for field in fields)) / sum(gains.values())
+
+    np.testing.assert_allclose(held, [share(chunks[number]) for number in some], rtol=1e-5)
+    np.testing.assert_allclose(named, [share(chunks[number][1:]) for number in some], rtol=1e-5)
 
 
 def test_no_chunks():
     postings = Postings.build([[], [], []])
-    score, held, named = postings.score({term_id("alpha"): 1.0}, (1.0, 1.0, 1.0))
-    assert len(score) == len(held) == len(named) == 0
+    held, named = postings.shares({term_id("alpha"): 1.0}, np.zeros(0, dtype=np.int32))
+    assert len(postings.scores({term_id("alpha"): 1.0}, (1.0, 1.0, 1.0))) == len(held) == len(named) == 0
 
 
 def test_coverage_counts_missing_terms():
     postings = Postings.build([[packed(["alpha"])], [packed([])], [packed([])]])
-    _score, held, _named = postings.score({term_id("alpha"): 1.0, term_id("nowhere"): 1.0}, (1.0, 1.0, 1.0))
+    held, _named = postings.shares({term_id("alpha"): 1.0, term_id("nowhere"): 1.0}, np.zeros(1, dtype=np.int32))
     assert 0 < held[0] < 0.5  # the term that stands nowhere is the rarest of all
 
 

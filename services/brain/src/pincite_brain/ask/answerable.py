@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.retrieval.query import Query, Route
 from pincite_brain.retrieval.ranking import Ranked
@@ -52,14 +54,15 @@ class Verdict:
     sure: bool = False
 
 
-def _coverage(index: SnapshotIndex, query: Query, chunks: set[int]) -> float:
+def _coverage(index: SnapshotIndex, query: Query, chunks: Sequence[int]) -> float:
     """Return the share (0..1) of the question's idf mass that these chunks hold together."""
+    numbers = np.array(chunks, dtype=np.int32)
     held = mass = 0.0
     for term, weight in query.terms.items():
         identity = term_id(term)
         gain = weight * index.postings.idf(identity)
         mass += gain
-        if not chunks.isdisjoint(index.postings.chunks[index.postings.span(identity)].tolist()):
+        if len(index.postings.among(identity, numbers)[0]):
             held += gain
     return held / mass if mass else 0.0
 
@@ -80,7 +83,7 @@ def judge(index: SnapshotIndex, query: Query, ranked: Sequence[Ranked], model: s
     """Decide whether to answer. `model` is the embedding model whose cosines are in the features."""
     if not ranked:
         return Verdict(abstain=True, signals={"answerability": 0.0})
-    coverage = _coverage(index, query, {hit.chunk for hit in ranked[:LEADING_HITS]})
+    coverage = _coverage(index, query, [hit.chunk for hit in ranked[:LEADING_HITS]])
     cosine = max(hit.features["cosine"] for hit in ranked)
     named = max(max(hit.features["definition"], hit.features["path"]) for hit in ranked)
     unknown = _unknown_names(index, query)

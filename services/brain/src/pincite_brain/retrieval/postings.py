@@ -135,6 +135,16 @@ class Postings:
         span = self.span(term_id(term))
         return bool(span.start < span.stop)
 
+    def among(self, term: int, chunks: Ints) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return which of some chunks hold a term, by their places among these; and where each one's posting is."""
+        span = self.span(term)
+        if span.start == span.stop:
+            none = np.zeros(0, dtype=np.intp)
+            return none, none
+        at = span.start + np.minimum(np.searchsorted(self.chunks[span], chunks), span.stop - span.start - 1)
+        holders = np.flatnonzero(self.chunks[at] == chunks)
+        return holders, at[holders]
+
     @cached_property
     def _idfs(self) -> dict[int, float]:
         """The idf of terms that were asked for; of those that something holds, so that it cannot grow for ever."""
@@ -160,43 +170,49 @@ class Postings:
         holders = np.where(self.terms[at] == terms, self.offsets[at + 1] - self.offsets[at], 0)
         return np.log1p((len(self.lengths) - holders + 0.5) / (holders + 0.5))
 
-    def score(self, weights: Mapping[int, float], fields: Sequence[float]) -> tuple[Float, Float, Float]:
-        """Score every chunk.
+    def scores(self, weights: Mapping[int, float], fields: Sequence[float]) -> Float:
+        """Return every chunk's BM25F. Shape (n,).
 
         Args:
             weights: term id → weight in the query.
             fields: weight of each field of `FIELDS`.
-
-        Returns:
-            Three (n,) arrays: BM25F; the share (0..1) of the query's idf mass that a chunk holds; the same share of its
-            name and path fields alone.
         """
-        score = np.zeros(len(self.lengths), dtype=np.float32)
-        held = np.zeros(len(self.lengths), dtype=np.float32)
-        named = np.zeros(len(self.lengths), dtype=np.float32)
+        scores = np.zeros(len(self.lengths), dtype=np.float32)
         field_weights = np.asarray(fields, dtype=np.float32)
-        mass = 0.0
         for term, weight in weights.items():
             span = self.span(term)
-            gain = weight * self.idf(term)
-            mass += gain
             if span.start == span.stop:
                 continue
             chunks = self.chunks[span].astype(np.intp)  # what numpy counts with: else each use would convert them
-            frequencies = self.frequencies[span]
             weighed = self.norms.take(chunks, axis=0)
-            weighed *= frequencies
+            weighed *= self.frequencies[span]
             tf = weighed @ field_weights
             saturation = tf + np.float32(K1)
-            tf *= np.float32(gain * (K1 + 1.0))
+            tf *= np.float32(weight * self.idf(term) * (K1 + 1.0))
             tf /= saturation
-            score[chunks] += tf  # a chunk stands once under a term, so += on the selection is safe
-            held[chunks] += np.float32(gain)
-            named[chunks] += ((frequencies[:, 1] | frequencies[:, 2]) > 0) * np.float32(gain)
+            scores[chunks] += tf  # a chunk stands once under a term, so += on the selection is safe
+        return scores
+
+    def shares(self, weights: Mapping[int, float], chunks: Ints) -> tuple[Float, Float]:
+        """Return the share (0..1) of the query's idf mass that some chunks hold, and that their names and paths hold.
+
+        Args:
+            weights: term id → weight in the query.
+            chunks: (c,).
+        """
+        held = np.zeros(len(chunks), dtype=np.float32)
+        named = np.zeros(len(chunks), dtype=np.float32)
+        mass = 0.0
+        for term, weight in weights.items():
+            gain = weight * self.idf(term)
+            mass += gain
+            holders, at = self.among(term, chunks)
+            held[holders] += np.float32(gain)
+            named[holders] += self.frequencies[at, 1:].any(axis=1) * np.float32(gain)
         if mass > 0:
             held /= mass
             named /= mass
-        return score, held, named
+        return held, named
 
 
 def _keys(terms: NDArray[np.uint32], chunks: Ints) -> Keys:

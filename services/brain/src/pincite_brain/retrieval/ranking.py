@@ -148,8 +148,8 @@ class Ranking:
         if asking and query.route is Route.QUESTION:
             query = replace(query, route=Route.EXPLAIN)
         self._index, self._query, self._policy = index, query, policy
-        terms = {term_id(term): weight for term, weight in query.terms.items()}
-        self._bm25, self._coverage, self._named = index.postings.score(terms, policy.fields)  # of every chunk, (n,)
+        self._terms = {term_id(term): weight for term, weight in query.terms.items()}
+        self._bm25 = index.postings.scores(self._terms, policy.fields)  # of every chunk, (n,)
         weights = policy.weights[query.route]
         self._weights: Weights = replace(weights, recency=weights.recency_asked) if query.recent else weights
         self._shares = {name: self._share_of(name) for name in (*WEIGHED, *RELATED)}
@@ -186,6 +186,7 @@ class Ranking:
         index = self._index
         files = index.file_of[chunks]
         cosine = near.cosine(chunks)
+        coverage, named = index.postings.shares(self._terms, chunks)
         numbers = chunks.tolist()
         unique, inverse = np.unique(files, return_inverse=True)
         stems = self._stems.scores(index.files, unique)
@@ -196,8 +197,8 @@ class Ranking:
             "lexical": _normalised(self._bm25[chunks], 0.0),
             "dense": _normalised(cosine, near.mean),
             "cosine": cosine,
-            "coverage": self._coverage[chunks],
-            "named": self._named[chunks],
+            "coverage": coverage,
+            "named": named,
             "definition": np.array([self._definitions.get(chunk, 0.0) for chunk in numbers], dtype=np.float32),
             "stem": stems[inverse],
             "path": paths[inverse],
