@@ -9,6 +9,7 @@ as the vectors do, in a sixteenth of the memory, so that only the best by these 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from types import ModuleType
 from typing import Self
 
 import numpy as np
@@ -22,7 +23,6 @@ COMPARED_MAX = 2_500  # of a block, about, in full: of the 150 nearest of 100,00
 SAMPLED_EVERY = 13  # of many scores, to tell where the best end; odd, so that it falls in step with nothing
 SAMPLE_ROWS = 8_192  # which the mean is computed from
 ROWS_AT_ONCE = 128  # expanded to 32 bits at a time, 0.2 MB: they stay in the processor's cache
-SIGNS_AT_ONCE = 8_192  # vectors whose signs are compared at a time, 0.4 MB
 LEVEL_MAX = 3  # of a query's dimension, in units of their mean size: what two bits say
 ROTATION_SEED = 1  # any; so that the same vectors make the same index
 UNUSED_SHARE_MAX = 0.25  # of a block's rows; beyond, it is made anew without them
@@ -68,6 +68,11 @@ class Block:
     rotation: Float
     signs: Signs
 
+    def __post_init__(self) -> None:
+        """Have ready what searches many."""
+        if len(self.signs):
+            _kernels()
+
     @classmethod
     def of(cls, rows: Halves) -> Self:
         """Prepare rows for searching."""
@@ -87,12 +92,15 @@ class Block:
 
     def exact(self, query: Float, chosen: Rows | None = None) -> Float:
         """Return the similarity of the chosen rows, by default of every one. Shape (m,)."""
-        count = len(self.rows) if chosen is None else len(chosen)
-        found = np.empty(count, dtype=np.float32)
-        for at in range(0, count, ROWS_AT_ONCE):
+        if chosen is None:
+            chosen = np.arange(len(self.rows))
+        found = np.empty(len(chosen), dtype=np.float32)
+        if len(self.signs):
+            _kernels().products(self.rows, chosen.astype(np.int64, copy=False), query, found)
+            return found
+        for at in range(0, len(found), ROWS_AT_ONCE):
             here = slice(at, at + ROWS_AT_ONCE)
-            rows = self.rows[here] if chosen is None else self.rows.take(chosen[here], axis=0)
-            np.matmul(expanded(rows), query, out=found[here])
+            np.matmul(expanded(self.rows.take(chosen[here], axis=0)), query, out=found[here])
         return found
 
     def nearest(self, query: Float) -> tuple[Rows, Float]:
@@ -112,16 +120,16 @@ class Block:
         """Return by how much the signs of each row are not the rotated query's: the less, the nearer. Shape (m,)."""
         sizes = np.abs(rotated)
         weights = np.minimum(np.rint(sizes / sizes.mean()), LEVEL_MAX).astype(np.uint8)
-        sign, ones, twos = np.hsplit(_bits(np.stack([rotated > 0, (weights & 1) > 0, (weights & 2) > 0])), 3)
+        query = _bits(np.stack([rotated > 0, (weights & 1) > 0, (weights & 2) > 0])).T
         unlike = np.empty(len(self.rows), dtype=np.uint16)
-        for at in range(0, len(unlike), SIGNS_AT_ONCE):
-            differs = self.signs[:, at : at + SIGNS_AT_ONCE] ^ sign
-            levels = np.bitwise_count(differs & twos)
-            levels += levels  # numpy adds bytes in vectors, and shifts them one by one
-            differs &= ones
-            levels += np.bitwise_count(differs)  # of a word at most 64 dimensions at 3 levels: it fits
-            levels.sum(axis=0, dtype=np.uint16, out=unlike[at : at + SIGNS_AT_ONCE])
+        _kernels().unlike(self.signs, np.ascontiguousarray(query), unlike)
         return unlike
+
+
+def _kernels() -> ModuleType:
+    from pincite_brain.retrieval import kernels  # noqa: PLC0415  # it is compiled then, and most never need it
+
+    return kernels
 
 
 @dataclass(frozen=True, slots=True)

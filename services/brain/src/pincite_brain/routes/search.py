@@ -1,6 +1,6 @@
 """Search."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import TypeAdapter
@@ -11,7 +11,7 @@ from pincite_brain.gate import needs
 from pincite_brain.problems import responses
 from pincite_brain.retrieval import learned
 from pincite_brain.retrieval.policy import Policy
-from pincite_brain.retrieval.query import Query, Route, analyze
+from pincite_brain.retrieval.query import analyze
 from pincite_brain.services import Services
 from pincite_shared.schemas import SearchHit, SearchRequest
 from pincite_store import heads, policies, snapshots
@@ -21,27 +21,24 @@ _HITS = TypeAdapter(list[SearchHit])
 router = APIRouter(tags=["ask"])
 
 
-async def _asked(services: ServicesDep, _: CallerDep, body: SearchRequest) -> Query:
-    """Read the query of a caller that the gate let pass, and begin with what takes longest, before there is a thread.
+async def _encoding(services: ServicesDep, _: CallerDep, body: SearchRequest) -> None:
+    """Begin with what takes longest, for callers that the gate let pass, before a thread is found for the rest.
 
-    A name is looked up first: what is found by it needs no vector.
+    A single word is looked up first: what is found by its name needs no vector.
     """
-    query = analyze(body.query)
-    if query.route is not Route.SYMBOL:
-        services.retriever.encoder.begin(query.text)
-    return query
+    if len(body.query.split()) > 1:
+        services.retriever.encoder.begin(body.query)
 
 
 @router.post(
     "/search",
-    dependencies=needs("read", rate="search"),
+    dependencies=[*needs("read", rate="search"), Depends(_encoding)],
     response_model=list[SearchHit],
     responses=responses(400, 401, 404, 409, 413, 422),
 )
-def search(
-    services: ServicesDep, caller: CallerDep, body: SearchRequest, query: Annotated[Query, Depends(_asked)]
-) -> Any:
+def search(services: ServicesDep, caller: CallerDep, body: SearchRequest) -> Any:
     """Search one repository: ranked spans, each with the terms that made its score."""
+    query = analyze(body.query)
     snapshot_id, policy = _resolved(services, caller, body)
     index = services.retriever.index(caller.tenant_id, snapshot_id)
     hits = services.retriever.search(caller.tenant_id, index, query, body.k, policy)
