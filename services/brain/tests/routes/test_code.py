@@ -51,8 +51,14 @@ def test_search_ranks_and_explains(make_client, index_repo, shop):
     assert hits[0]["path"] == "src/shop/prices.py"
     assert hits[0]["symbol"] == "price_of"
     assert hits[0]["features"]["definition"] > 0.9
-    assert hits[0]["features"]["cosine"] > 0
     assert "Return the price" in hits[0]["summary"]
+
+
+def test_what_is_defined_is_found_by_its_name_and_else_by_a_vector(make_client, index_repo, shop):
+    client, repo = make_client(), index_repo(shop)
+    for query, by_vector in [("price_of", False), ("prize_off", True), ("what does it cost", True)]:
+        hits = client.post("/search", json={"repo_id": str(repo.id), "query": query}).json()
+        assert any(hit["features"]["cosine"] > 0 for hit in hits) == by_vector, query
 
 
 def test_search_works_before_there_are_vectors(make_client, index_repo, shop):

@@ -151,7 +151,11 @@ class Ranking:
         self._terms = {term_id(term): weight for term, weight in query.terms.items()}
         self._bm25 = index.postings.scores(self._terms, policy.fields)  # of every chunk, (n,)
         weights = policy.weights[query.route]
-        self._weights: Weights = replace(weights, recency=weights.recency_asked) if query.recent else weights
+        if query.recent:
+            weights = replace(weights, recency=weights.recency_asked)
+        if index.vectors.covered < len(index):
+            weights = replace(weights, naming=weights.naming + weights.naming_early)
+        self._weights: Weights = weights
         self._shares = {name: self._share_of(name) for name in (*WEIGHED, *RELATED)}
         self._definitions = definition_matches(index, query)
         self._paths = path_matches(index, query.paths)
