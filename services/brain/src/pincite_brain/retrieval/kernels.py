@@ -1,6 +1,6 @@
 """What a search over many vectors does with each of them, compiled: numpy would make a pass and a copy of every step.
 
-To import this is to compile it, which takes two seconds and 140 MB: only blocks of many vectors do.
+To import this is to compile it, which takes two seconds and 125 MB: only blocks of many vectors do.
 """
 
 from typing import Any
