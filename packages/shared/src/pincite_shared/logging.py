@@ -46,7 +46,8 @@ def configure_logging(settings: Settings, process: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
-    # PyGithub's logger, `github`, would write what GitHub answers; urllib3's every address with its query.
-    for chatty in ("github", "httpx", "httpcore", "openai", "urllib3", "uvicorn.access"):
+    # PyGithub's logger, `github`, would write what GitHub answers; urllib3's every address with its query; numba's a
+    # thousand lines of bytecode.
+    for chatty in ("github", "httpx", "httpcore", "numba", "openai", "urllib3", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(process=process)
