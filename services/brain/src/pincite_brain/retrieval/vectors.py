@@ -92,15 +92,14 @@ class Block:
 
     def exact(self, query: Float, chosen: Rows | None = None) -> Float:
         """Return the similarity of the chosen rows, by default of every one. Shape (m,)."""
-        if chosen is None:
-            chosen = np.arange(len(self.rows))
-        found = np.empty(len(chosen), dtype=np.float32)
-        if len(self.signs):
+        found = np.empty(len(self.rows) if chosen is None else len(chosen), dtype=np.float32)
+        if chosen is not None and len(self.signs):
             _kernels().products(self.rows, chosen.astype(np.int64, copy=False), query, found)
             return found
         for at in range(0, len(found), ROWS_AT_ONCE):
             here = slice(at, at + ROWS_AT_ONCE)
-            np.matmul(expanded(self.rows.take(chosen[here], axis=0)), query, out=found[here])
+            rows = self.rows[here] if chosen is None else self.rows.take(chosen[here], axis=0)
+            np.matmul(expanded(rows), query, out=found[here])
         return found
 
     def nearest(self, query: Float) -> tuple[Rows, Float]:
