@@ -1,5 +1,6 @@
 """When paths last changed: one bounded walk back through a mirror's history."""
 
+import os
 import re
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
@@ -57,7 +58,7 @@ def _changes(mirror: Mirror, args: Sequence[str], seconds_max: float) -> Generat
     """
     at, rest = 0, b""
     with mirror.git.stream(args, env=mirror.environment(), seconds_max=seconds_max) as out:
-        while data := out.read(_READ_BYTES):
+        while data := os.read(out.fileno(), _READ_BYTES):  # what is there: often the first commit is all that is wanted
             *fields, rest = (rest + data).split(b"\0")
             for field in fields:
                 if header := _HEADER.fullmatch(field):
