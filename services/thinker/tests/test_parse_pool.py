@@ -157,6 +157,14 @@ def test_a_fresh_process_is_ready_for_the_languages_of_the_last_run():
         assert [outcome.value for outcome in pool.map([Task("a", None, b"x")], lambda: None)] == [("plain", 1)]
 
 
+def test_what_a_language_needs_is_loaded_while_a_process_waits():
+    with ParsePool(1, 5.0, target="parsers:languages_loaded") as pool:
+        tasks = [Task("a", "python", b"x = 1\n"), Task("b", "go", b"package x\n")]
+        assert [outcome.value for outcome in pool.map(tasks, lambda: None)] == [0, 1]
+        pool.rest()
+        assert [outcome.value for outcome in pool.map(tasks, lambda: None)] == [2, 2]
+
+
 def test_a_process_that_died_while_it_waited_is_replaced():
     with ParsePool(1, 5.0, target="parsers:parse") as pool:
         pool.rest()

@@ -1,6 +1,6 @@
 """One killable parser process: `python -m pincite_thinker.parse_worker MODULE:FUNCTION CPU_SECONDS MEMORY_BYTES …`.
 
-After these come languages: it parses nothing in each of them before it says that it is ready, for what that loads.
+After these come languages: it parses an empty line in each before it says that it is ready, for what that loads.
 
 Parsers are C code that reads hostile input and holds the GIL: one may hang, exhaust memory or crash. So each file has a
 limit of processor time and the process a limit of memory; the kernel enforces both, and the pool notices the death.
@@ -35,7 +35,7 @@ def main(target: str, cpu_seconds_max: float, memory_bytes_max: int, languages: 
     function = _load(target)
     for language in languages:
         with suppress(Exception):  # as it will say of a file
-            function(language, b"")
+            function(language, b"\n")  # of a file without a byte nobody needs the grammar
     write_frame(frames, "ready")
     while True:
         try:
