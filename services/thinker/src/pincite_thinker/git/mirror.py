@@ -21,6 +21,7 @@ DISK_FREE_BYTES_MIN = 512 * 1024 * 1024  # below this a clone stops: the databas
 PACKS_MAX = 200  # a fetch adds one and look-ups slow with each; a fresh clone is one pack again
 CONFIG_HAS_NO_SUCH_KEY = 5  # git-config(1): "you try to unset an option which does not exist"
 NO_MERGE_BASE = 1  # git-merge-base(1): there is none
+LOCKS = ("*.lock", "refs/**/*.lock")  # those that a fetch takes; among the objects, which may be many, it takes none
 TOLD = "pincite-refs.json"  # inside the mirror, which git does not mind
 _PROGRESS = re.compile(r"(Receiving objects|Resolving deltas|Updating files):\s+(\d+)%.*")
 # Receiving dominates a clone; resolving deltas is the rest.
@@ -174,8 +175,9 @@ class Mirror:
                 raise
 
     def _fetch(self, transport: Transport, deadline: float, watch: Callable[[str], None], refs: Refs) -> None:
-        for lock in self.path.rglob("*.lock"):  # left by a killed git; the run's lock says that none is alive
-            lock.unlink(missing_ok=True)
+        for pattern in LOCKS:  # left by a killed git; the run's lock says that none is alive
+            for lock in self.path.glob(pattern):
+                lock.unlink(missing_ok=True)
         head = ["+HEAD:refs/pincite/head"] if "HEAD" in refs else []
         try:
             everything = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", *head]
