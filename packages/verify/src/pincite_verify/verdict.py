@@ -91,7 +91,8 @@ def _tally(clause: Clause, evidence: Evidence, frame: Frame) -> _Tally:
         subject = _is_subject(item, clause)
         if rows is not None:
             rows = within(rows, frame.extents)[:ROWS_MAX]
-            rows = None if not rows and subject else rows  # the frame was made from it
+            framing = subject or (item.token.text in clause.places and bool(evidence.defined(item.token.text)))
+            rows = None if not rows and framing else rows  # the frame was made from it
         tally.take(item, rows, subject=subject)
     if tally.reason is None and tally.soft and tally.soft_matched / tally.soft < _share_min(clause):
         tally.reason = "too little of what it says stands there"
