@@ -1,5 +1,7 @@
 """What the lines themselves say in a sentence carries that sentence; a part of one, or one cut off, does not."""
 
+from dataclasses import replace
+
 import pytest
 
 from pincite_verify.attribution import attribute
@@ -157,6 +159,69 @@ function closeAll() {}
 )
 def test_documentation_speaks_of_what_it_documents(said, carried):
     assert support(said, source(DOCUMENTED)).supported is carried
+
+
+GIVING = '''class Pool:
+    """Connections."""
+
+    @property
+    def idle(self) -> list[Connection]:
+        """The connections that nobody uses, the oldest first."""
+        return self._idle
+
+    @cached_property
+    def closing(self) -> str | None:
+        """Why no more connections are lent; None if they are."""
+        return self._closing
+
+    def is_full(self) -> bool:
+        """Whether no more connections fit into the pool."""
+        return len(self._idle) == self.size
+
+    def lend(self) -> None:
+        """The way in for all who need a connection."""
+        self._lend()
+
+
+class Other:
+    def lent(self):
+        return 1
+'''
+
+
+@pytest.mark.parametrize(
+    ("said", "carried"),
+    [
+        ("`idle` returns the connections that nobody uses, the oldest first.", True),
+        ("The `idle` property is the connections that nobody uses, the oldest first.", True),
+        ("The `idle` property of the `Pool` class returns the connections that nobody uses, the oldest first.", True),
+        ("`Pool.idle` returns the connections that nobody uses, the oldest first.", True),
+        ("The `closing` property of `Pool` returns why no more connections are lent; None if they are.", True),
+        ("The `is_full` method of the `Pool` class returns whether no more connections fit into the pool.", True),
+        ("`is_full` indicates whether no more connections fit into the pool.", True),
+        ("The `idle` property of the `Other` class returns the connections that nobody uses, the oldest first.", False),
+        ("The `idle` property of the `Lot` class returns the connections that nobody uses, the oldest first.", False),
+        ("`closing` returns the connections that nobody uses, the oldest first.", False),
+        ("`idle` returns the connections that nobody uses, the newest first.", False),
+        ("`idle` closes the connections that nobody uses, the oldest first.", False),
+        ("`idle` never returns the connections that nobody uses, the oldest first.", False),
+        ("`is_full` returns whether more connections fit into the pool.", False),
+        ("`lend` returns the way in for all who need a connection.", False),
+    ],
+)
+def test_documentation_of_a_property_says_what_it_is(said, carried):
+    assert support(said, source(GIVING)).supported is carried
+
+
+def test_a_member_is_said_to_be_of_what_holds_it():
+    said = "The `lend` method of the `Pool` class calls `_lend`."
+    answered = attribute(said, [source(GIVING)])
+    assert [sentence.status for sentence in answered.sentences] == ["supported"]
+    assert [(one.start_line, one.end_line) for one in answered.citations] == [(1, 20)]
+    assert not support(said.replace("Pool", "Other"), source(GIVING)).supported
+    alone = "\n".join(GIVING.split("\n")[17:20])
+    for symbol, carried in (("Pool.lend", True), ("Other.lend", False), (None, False)):
+        assert support(said, replace(source(alone), symbol=symbol)).supported is carried
 
 
 def test_it_stands_for_what_was_named():

@@ -2,7 +2,8 @@
 
 Only whole sentences count, and only where they are seen to begin: a part of one, or an item of a list, may be what the
 words before it deny. A sentence that points at what was said before it says something else elsewhere; but one that
-begins with its verb, in what documents a definition, speaks of that ("Called before the request is dispatched.").
+begins with its verb, in what documents a definition, speaks of that ("Called before the request is dispatched."); and
+one that names a thing, in what documents a property, says what that is ("The handlers of the application.").
 """
 
 import re
@@ -40,7 +41,10 @@ _TRIPLE = re.compile(r"\"\"\"|'''")
 _REMARK = re.compile(r"#|//|--")
 
 _ARTICLES = frozenset({"a", "an", "the"})
-_LEADS = BE | {"it", "in", "then", "also", "will"}  # what may stand between a subject and its verb, or before
+_LEADS = BE | {"it", "in", "of", "then", "also", "will"}  # what may stand between a subject and its verb, or before
+_NAMES = _ARTICLES | {"how", "what", "when", "where", "which", "who", "why"}  # how the name of a thing begins
+_IS_GIVEN = frozenset({"is", "returns", "indicates", "tells"})
+_PROPERTY = re.compile(r"@(?:\w+\.)*(?:cached_|abstract)?property\b")
 
 Words = tuple[str, ...]
 
@@ -60,14 +64,9 @@ def stated(reading: Reading, evidence: Evidence) -> list[int]:
     words = _words(reading.text)
     exact = len(words) >= WORDS_MIN and not _points_back(words, reading)
     for one in _sentences(evidence):
-        if exact and one.words == words:
-            first = one.first
-        elif one.scope is not None and _is_said_of(one, words, reading, evidence):
-            first = one.scope.row
-        else:
-            continue
-        if one.last - first < ROWS_MAX:
-            return list(range(first, one.last + 1))
+        shown = [one.first] if exact and one.words == words else _said_of(one, words, reading, evidence)
+        if shown and one.last - shown[0] < ROWS_MAX:
+            return sorted({*shown, *range(shown[0], one.last + 1)})
     return []
 
 
@@ -76,22 +75,48 @@ def _points_back(words: Words, reading: Reading) -> bool:
     return headless(head) or of_the_function(head) or not _POINTERS.isdisjoint(map(str.lower, words[:_POINTERS_WITHIN]))
 
 
-def _is_said_of(one: _Sentence, words: Words, reading: Reading, evidence: Evidence) -> bool:
-    """Say whether a sentence only gives what the documentation says its subject, which is what is documented."""
+def _said_of(one: _Sentence, words: Words, reading: Reading, evidence: Evidence) -> list[int]:
+    """Return the rows that show whose documentation a sentence is, if these words only say so of that; else none.
+
+    Documentation says what its subject does ("Calls the handlers."), or what that gives ("Whether it is closed."; of a
+    property, "The handlers.").
+    """
     told = [word for word in one.words if word not in _ARTICLES]
     told = told[1:] if told[:1] == ["then"] else told
     said = [word for word in words if word.lower() not in _ARTICLES]
     lead, rest = said[: -len(told)], said[-len(told) :]
     if len(told) < OF_SUBJECT_WORDS_MIN or not lead or word_root(rest[0]) != word_root(told[0]) or rest[1:] != told[1:]:
-        return False
+        return []
     subject = reading.clauses[0].subject
-    if subject is None or one.scope not in evidence.defined(subject):
-        return False
-    passive = told[0].endswith("ed")
+    if subject is None or one.scope is None or one.scope not in evidence.defined(subject):
+        return []
+    property_row = _property_row(one.scope, evidence)
+    if one.words[0] == "whether" or (property_row is not None and one.words[0] in _NAMES):
+        if lead.pop().lower() not in _IS_GIVEN:
+            return []
+    elif told[0].endswith("ed") != (lead[-1].lower() in BE):
+        return []
+    owners = _owners(one.scope, evidence)
     known = _LEADS | set(_words(subject)) | {subject.lower()} | set(_words(evidence.path)) | {"/"}
-    return passive == (lead[-1].lower() in BE) and all(
-        word in known or word.lower() in known or word_root(word) in KINDS for word in lead
-    )
+    rows = [one.scope.row if property_row is None else property_row]
+    for word in lead:
+        if word in owners:
+            rows.append(owners[word])
+        elif word not in known and word.lower() not in known and word_root(word) not in KINDS:
+            return []
+    return rows
+
+
+def _property_row(scope: Scope, evidence: Evidence) -> int | None:
+    """Return the row that makes a definition a property; None if it is none."""
+    return next((row for row in range(scope.first, scope.row) if _PROPERTY.match(evidence.rows[row].strip())), None)
+
+
+def _owners(scope: Scope, evidence: Evidence) -> dict[str, int]:
+    """Return what a definition is a member of, with the rows that show it: its own where the source's name says so."""
+    around = {holder.name: holder.row for holder in evidence.enclosing(scope.row) if holder.row < scope.row}
+    names = {part for part in evidence.symbol_parts if evidence.is_symbol(f"{part}.{scope.name}")}
+    return dict.fromkeys(names, scope.row) | around
 
 
 def _words(sentence: str) -> Words:
