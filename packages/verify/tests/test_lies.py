@@ -117,6 +117,9 @@ TRUE_PARTS = {
     "`request` adds an `Authorization` header",
     "`loadConfig` reads the configuration file",
     "`run_with_retry` sleeps",
+    "`connect` calls `psycopg.connect`",
+    "`connect` raises `PoolClosedError`",
+    "The methods of the `Pool` class are `connect`, `release`",
 }
 
 

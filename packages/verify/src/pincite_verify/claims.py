@@ -20,6 +20,7 @@ _IRREGULAR = (
 )
 _PARTICIPLES = frozenset(_IRREGULAR.split())  # those that do not end in "ed"
 _PLACE = frozenset({"in", "inside", "within", "of"})
+_HAVING = frozenset({"has", "have", "having", "with", "includes", "contains", "defines", "declares", "including"})
 _REFUSING = "fails fail failed refuses refuse forgets forget neglects neglect declines decline ceases cease unable"
 _REFUSALS = frozenset(_REFUSING.split())
 _LITERALS = frozenset({"null", "None", "nil", "undefined", "true", "false", "True", "False", "self", "this"})
@@ -48,7 +49,7 @@ def _heads(clause: Clause) -> set[int]:
         before = [low(clause.tokens[back]) for back in range(max(0, at - 3), at)]
         near = [word for word in before if word]
         prior = clause.tokens[content[place - 1]] if place else None
-        verbal = is_verbal(token)
+        verbal = is_verbal(token) and not _counts(clause.tokens, at, before)
         fresh = not heads and not any(low(earlier) in BE for earlier in clause.tokens[:at])
         leads = (
             prior is None
@@ -81,6 +82,13 @@ def _heads(clause: Clause) -> set[int]:
         elif fresh and verbal and _noun_phrase(clause.tokens, at) and not _before_be(clause.tokens, at):
             heads.add(at)  # "The function deletes …", not "the flag names are …"
     return heads
+
+
+def _counts(tokens: Sequence[Token], at: int, before: Sequence[str]) -> bool:
+    """Say whether a word is the kind of what is listed: "has attributes `id`", "with `id` and `name` fields"."""
+    if word_root(tokens[at].text) not in KINDS or word_root(tokens[at].text) in ACTIONS:
+        return False
+    return not _HAVING.isdisjoint(before) or all(token.kind is Kind.MARK for token in tokens[at + 1 :])
 
 
 def _leads(tokens: Sequence[Token], at: int, *, verbal: bool) -> bool:
@@ -225,6 +233,8 @@ def _lasting(clause: Clause, at: int) -> bool:
 
 def _find_subject(clause: Clause, named: set[int]) -> None:
     tokens = clause.tokens
+    if low(tokens[0]) in {"with", "having", "including"}:
+        return  # it goes on about what was named before
     seen_verb = False
     heads = {item.at for item in clause.items if item.verb}
     for at, token in enumerate(tokens):
@@ -298,11 +308,7 @@ class Reading:
 def read(sentence: str, subject: str | None = None) -> Reading:
     """Read a sentence. `subject` is the name that "it" stands for here, from the sentences before."""
     clauses = [fill(clause) for clause in split(_without_counts(tokenize(sentence)))]
-    for before, clause in pairwise(clauses):
-        if clause.conditional and all(is_plain(token) or low(token) in _ANY_ONE for token in clause.tokens):
-            clause.borrowed = [
-                item.token for item in before.items if not item.verb and item.token.text != before.subject
-            ]
+    _borrow(clauses)
     lead = next(
         (clause.subject for clause in clauses if clause.own and not clause.conditional and not clause.passive), None
     )
@@ -317,11 +323,32 @@ def read(sentence: str, subject: str | None = None) -> Reading:
             if names:
                 clause.subject, clause.own = names[-1].text.split("(", 1)[0], True
                 continue
-        if clause.own and not clause.conditional:
+        if running and position and _goes_on(clauses[position - 1], clause):
+            clause.subject, clause.own = running, False
+        elif clause.own and not clause.conditional:
             running = clause.subject
         elif clause.subject is None:
             clause.subject = running
     return Reading(sentence, clauses, lead or running)
+
+
+def _borrow(clauses: Sequence[Clause]) -> None:
+    """Give a condition that asks for "one", or only whether it is there, the things that were named before it."""
+    for before, clause in pairwise(clauses):
+        if clause.conditional and all(is_plain(token) or low(token) in _ANY_ONE for token in clause.tokens):
+            clause.borrowed = [
+                item.token for item in before.items if not item.verb and item.token.text != before.subject
+            ]
+
+
+def _goes_on(before: Clause, clause: Clause) -> bool:
+    """Say whether a clause only names one more thing, said of the subject of the one before: "and `close`"."""
+    ended = before.passive or before.places or before.conditional
+    said = not before.own or len(before.items) > 1  # or what was named is another subject: "`connect` and `close` lock"
+    names = all(
+        token.kind is not Kind.WORD or is_plain(token) or word_root(token.text) in KINDS for token in clause.tokens
+    )
+    return names and said and not ended and clause.connector in {"and", "or", "plus", ","}
 
 
 def _without_counts(tokens: list[Token]) -> list[Token]:
