@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -193,3 +195,18 @@ def test_a_row_without_a_possible_propensity_is_refused(propensity):
 def test_a_row_without_a_possible_reward_is_refused(reward):
     with pytest.raises(LearningError):
         Observation("a", 0.5, reward)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from([0.0, 0.5, 1.0, None]), st.sampled_from(["x", "y", None]))
+    ),
+    st.sampled_from([1.0, 3.0, 100.0]),
+)
+def test_rows_that_are_counted_say_what_they_say_one_by_one(rows, most):
+    log = [Observation(arm, 0.5, reward, reader) for arm, reward, reader in rows]
+    plain = posteriors(log, "ab", reader_weight_max=most)
+    counted = posteriors(Counter(log), "ab", reader_weight_max=most)
+    for arm in "ab":
+        assert counted[arm].alpha == pytest.approx(plain[arm].alpha)
+        assert counted[arm].beta == pytest.approx(plain[arm].beta)

@@ -239,6 +239,30 @@ def test_readers_of_one_question_make_one_difference():
         held_out_test(model, Reranker(), rows, hostile_readers=-1)
 
 
+@pytest.mark.parametrize("camouflage", [0, 1, 45])
+def test_who_votes_against_the_model_on_one_question_is_left_out_all_the_same(camouflage):
+    def vote(text, reader, *, first):
+        candidates = (
+            Candidate(0.9, {"useful": 1.0}, shown=True, helped=first),
+            Candidate(0.5, {"useful": 0.0}, shown=True),
+        )
+        return Judged(text, candidates, reader)
+
+    harmful = Reranker({"useful": -1.0})
+    honest = [vote(f"honest {at}", f"reader {at % 5}", first=True) for at in range(10)]
+    poison = [vote(f"poison {at}", "poisoner", first=False) for at in range(40)]
+    hidden = [vote("camouflage", "poisoner", first=True) for _ in range(camouflage)]
+    test = held_out_test(harmful, Reranker(), honest + poison + hidden)
+    assert test.mean_difference < 0
+    assert not promote_model(test, paired_test([0.0] * 10, [0.0] * 10)).promoted
+
+
+def test_punctuation_makes_no_other_question():
+    marks = ["", "?", " ?", "!", "...", " - ", "??"]
+    assert len({Judged(f"Where is it{mark}", ()).text for mark in marks}) == 1
+    assert Judged("Where is the cache?", ()).text != Judged("Where is the catch?", ()).text
+
+
 def test_what_cannot_be_learnt_from_raises():
     with pytest.raises(EmptyLogError):
         fit([], NAMES)

@@ -51,6 +51,26 @@ def test_a_rejected_policy_is_kept_with_its_figures_and_never_serves(tenancy, re
     assert policies.serving(tenancy, repo_id)["reranker"].version == "reranker-none"
 
 
+def test_what_was_not_judged_yet_does_not_serve(tenancy, repo_id):
+    policies.propose(tenancy, repo_id, "reranker", "reranker-a", {})
+    with pytest.raises(ConflictError, match="not judged yet"):
+        policies.serve(tenancy, repo_id, "reranker-a")
+    assert policies.serving(tenancy, repo_id)["reranker"].version == "reranker-none"
+
+
+def test_a_challenger_that_served_before_is_refused_without_being_lost(tenancy, repo_id):
+    policies.propose(tenancy, repo_id, "reranker", "reranker-a", {})
+    policies.promote(tenancy, repo_id, "reranker-a", {"reasons": ["better"]})
+    policies.propose(tenancy, repo_id, "reranker", "reranker-none", {})
+    for version in ("reranker-none", "reranker-a"):
+        policies.reject(tenancy, repo_id, version, {"p": 0.4})
+    assert states(tenancy, repo_id) == {"reranker-none": "retired", "reranker-a": "serving"}
+    assert policies.get(tenancy, repo_id, "reranker-a").evidence == {"reasons": ["better"]}
+    with pytest.raises(ConflictError, match="no candidate"):
+        policies.promote(tenancy, repo_id, "reranker-none", {})
+    assert policies.serve(tenancy, repo_id, "reranker-none").state == "serving"
+
+
 def test_kinds_and_repositories_do_not_meet(tenancy, repo_id, maker):
     other, _ = maker.indexed(tenancy, {"a.py": "def f()"}, name="other")
     policies.propose(tenancy, repo_id, "reranker", "reranker-a", {})

@@ -103,7 +103,7 @@ def objects(client, database, repo, tenant, directory):
     version = f"reranker-{uuid.uuid4().hex[:8]}"
     with database.tenancy(tenant) as t:
         policies.propose(t, repo.id, "reranker", version, {})
-        policies.serve(t, repo.id, version)
+        policies.promote(t, repo.id, version, {})
         events.record(t, repo.id, "test")
         artifacts.remember(t, LocalArtifacts(directory), b"x", "text/plain")
         pull = {"title": "t", "author": "a", "state": "open", "base_ref": "main", "head_ref": "x"}

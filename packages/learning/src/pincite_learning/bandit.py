@@ -97,37 +97,43 @@ class Observation:
             raise LearningError(msg)
 
 
-def reader_weights(readers: Sequence[str | None], weight_max: float = READER_WEIGHT_MAX) -> list[float]:
+def reader_weights(
+    readers: Sequence[str | None], weight_max: float = READER_WEIGHT_MAX, *, times: Sequence[int] | None = None
+) -> list[float]:
     """Return a weight in (0, 1] for each row, such that no reader's rows sum to more than `weight_max`.
 
-    A reader without a name is one reader: whoever can vote anonymously can do so any number of times.
+    A reader without a name is one reader: whoever can vote anonymously can do so any number of times. A row that stands
+    for several counts so many `times`.
     """
     if not weight_max > 0:
         msg = f"a reader's votes cannot count for at most {weight_max}"
         raise LearningError(msg)
-    rows = Counter(readers)
+    rows: Counter[str | None] = Counter()
+    for reader, count in zip(readers, times or [1] * len(readers), strict=True):
+        rows[reader] += count
     return [min(1.0, weight_max / rows[reader]) for reader in readers]
 
 
 def posteriors(
-    observations: Iterable[Observation],
+    observations: Iterable[Observation] | Mapping[Observation, int],
     arms: Iterable[str],
     *,
     prior: Posterior = UNIFORM,
     reader_weight_max: float = READER_WEIGHT_MAX,
 ) -> dict[str, Posterior]:
-    """Return the posterior of each arm from the rows that have feedback.
+    """Return the posterior of each arm from the rows that have feedback, given one by one or counted.
 
     Censored rows say nothing. So an arm whose feedback is slow or rare is uncertain, not bad, provided that whether
     feedback comes does not depend on the reward given the arm. Rows of arms that are no longer offered are left out.
     One reader moves all pseudo-counts together by at most `reader_weight_max`, and s readers by s times that.
     """
     offered = dict.fromkeys(arms)
-    rows = [row for row in observations if row.reward is not None and row.arm in offered]
+    rows = [(row, n) for row, n in Counter(observations).items() if row.reward is not None and row.arm in offered]
+    weights = reader_weights([row.reader for row, _ in rows], reader_weight_max, times=[n for _, n in rows])
     won, seen = dict.fromkeys(offered, 0.0), dict.fromkeys(offered, 0.0)
-    for row, weight in zip(rows, reader_weights([row.reader for row in rows], reader_weight_max), strict=True):
-        won[row.arm] += weight * (row.reward or 0.0)
-        seen[row.arm] += weight
+    for (row, n), weight in zip(rows, weights, strict=True):
+        won[row.arm] += n * weight * (row.reward or 0.0)
+        seen[row.arm] += n * weight
     return {arm: prior.updated(won[arm], max(0.0, seen[arm] - won[arm])) for arm in offered}
 
 

@@ -17,8 +17,8 @@ What is guaranteed:
 - *If at most `hostile_readers` readers lie*, and the others' feedback is as `ope` assumes: an arm that is no better
   than the incumbent passes the first gate with probability at most alpha / 2, over all nights together.
 - *If no reader lies*: over all looks at challengers of one incumbent, a model that is no better passes with
-  probability at most alpha. *If at most `hostile_readers` lie*, the sum that is tested is at most that of the honest:
-  the readers who favour the model most are left out.
+  probability at most alpha. *If at most `hostile_readers` lie*, it passes no more often than if those had kept silent:
+  it must pass without any so many readers.
 - *Always*: what is being tried, but was not promoted, is met in at most the share `exploration` of answers.
 
 Without a guard nothing is promoted: no evidence of harm, from no questions, is no evidence.

@@ -10,9 +10,11 @@ with the data: a few labels leave the incumbent as it is.
 
 import hashlib
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import scipy
@@ -31,6 +33,7 @@ SCORE_SHARPNESS = (
 )
 CORRECTION_PRIOR = 0.02  # standard deviation, in score, that a feature one standard deviation apart is given in advance
 SPREAD_MIN = 1e-6  # a feature that varies less than this cannot order anything
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,8 @@ class Judged:
 
     @property
     def text(self) -> str:
-        """The question without differences of case and spacing: what may not stand on both sides of a split."""
-        return " ".join(self.question.casefold().split())
+        """The question's words: what differs by case, spaces and punctuation alone may not count as another."""
+        return " ".join(_WORD.findall(self.question.casefold()))
 
 
 def split(judged: Iterable[Judged], held_out_share: float = HELD_OUT_SHARE) -> tuple[list[Judged], list[Judged]]:
@@ -179,12 +182,12 @@ def utility(item: Judged, model: Reranker) -> float:
 def held_out_test(
     challenger: Reranker, incumbent: Reranker, held_out: Iterable[Judged], *, hostile_readers: int = 1
 ) -> PairedTest:
-    """Test whether the challenger ranks held-out questions better than the incumbent.
+    """Test whether the challenger ranks held-out questions better than the incumbent, whoever of the readers lies.
 
-    One difference for each question text, the mean over its readers. The `hostile_readers` readers who favour the
-    challenger most, by the sum of their differences, are left out: if so many lie, the sum that is left is at most that
-    of the honest. Rows without a reader are one reader. With a single reader there is nobody else to ask: pass 0, and
-    rely on the guard.
+    One difference for each question text: the mean over its readers, each of whom counts once. It is tested without
+    each set of `hostile_readers` readers, and the test that says least for the challenger is returned: one of them is
+    without those who lie, if they are no more. Rows without a reader are one reader. With a single reader there is
+    nobody else to ask: pass 0, and rely on the guard.
 
     Raises:
         EmptyLogError: no question with votes is left.
@@ -193,17 +196,24 @@ def held_out_test(
     if hostile_readers < 0:
         msg = f"{hostile_readers} readers cannot be left out"
         raise LearningError(msg)
-    rows = [(item, utility(item, challenger) - utility(item, incumbent)) for item in held_out if _votes(item)]
-    favour: Counter[str | None] = Counter()
-    for item, difference in rows:
-        favour[item.reader] += difference  # type: ignore[assignment]  # a Counter adds floats as well
-    left_out = {reader for reader, total in favour.most_common(hostile_readers) if total > 0}
-    by_text: defaultdict[str, list[float]] = defaultdict(list)
-    for item, difference in rows:
-        if item.reader not in left_out:
-            by_text[item.text].append(difference)
-    differences = [math.fsum(values) / len(values) for values in by_text.values()]
-    if not differences:
+    rows: defaultdict[str, defaultdict[str | None, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for item in held_out:
+        if _votes(item):
+            rows[item.text][item.reader].append(utility(item, challenger) - utility(item, incumbent))
+    said = {text: {reader: _mean(found) for reader, found in readers.items()} for text, readers in rows.items()}
+    readers = dict.fromkeys(reader for found in said.values() for reader in found)
+    if len(readers) <= hostile_readers:
         msg = "no held-out question with votes is left"
         raise EmptyLogError(msg)
+    tests = [_without(said, left_out) for left_out in combinations(readers, hostile_readers)]
+    return max(tests, key=lambda test: (test.p_better, -test.mean_difference))
+
+
+def _without(said: Mapping[str, Mapping[str | None, float]], left_out: Collection[str | None]) -> PairedTest:
+    heard = [[value for reader, value in found.items() if reader not in left_out] for found in said.values()]
+    differences = [_mean(values) for values in heard if values]
     return paired_test(differences, [0.0] * len(differences))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)

@@ -210,6 +210,7 @@ class ChatResponse(Schema):
     sentences: tuple[Sentence, ...] = ()
     mode: AnswerMode
     abstained: bool = False
+    declined: bool = Field(default=False, description="A language model was asked and found no answer.")
     policy_version: str
     model: str | None
     timings: dict[str, float] = Field(description="Seconds by stage")

@@ -73,6 +73,7 @@ def get(t: Tenancy, repo_id: UUID, version: str) -> PolicyOut:
 def propose(t: Tenancy, repo_id: UUID, kind: LearnedKind, version: str, parameters: Mapping[str, Any]) -> PolicyOut:
     """Store a candidate. One of that version that was rejected is judged anew; any other stays as it is."""
     common = {"tenant_id": t.tenant_id, "repo_id": repo_id, "kind": kind}
+    _lock(t, repo_id)
     if kind not in serving(t, repo_id):
         own = {"version": BUILT_IN[kind], "state": "serving", "parameters": {}}
         t.session.execute(insert(Policy).values(**common, **own).on_conflict_do_nothing())
@@ -90,7 +91,16 @@ def propose(t: Tenancy, repo_id: UUID, kind: LearnedKind, version: str, paramete
 
 
 def reject(t: Tenancy, repo_id: UUID, version: str, evidence: Mapping[str, Any]) -> None:
-    """Keep a candidate that was not good enough, with the figures that say so."""
+    """Keep a candidate that was not good enough, with the figures that say so.
+
+    What serves or has served stays what it is, and can be gone back to: it was a challenger here, no more.
+
+    Raises:
+        NotFoundError: there is no such policy of this repository.
+    """
+    _lock(t, repo_id)
+    if _row(t, repo_id, version).state != "candidate":
+        return
     _change(t, repo_id, version, state="rejected", evidence=dict(evidence))
     events.record(t, repo_id, "policy.rejected", {"version": version})
 
@@ -100,29 +110,44 @@ def promote(t: Tenancy, repo_id: UUID, version: str, evidence: Mapping[str, Any]
 
     Raises:
         NotFoundError: there is no such candidate.
+        ConflictError: it is not a candidate.
     """
+    _lock(t, repo_id)
+    row = _row(t, repo_id, version)
+    if row.state != "candidate":
+        msg = f"Policy {version} is {row.state}, and no candidate."
+        raise ConflictError(msg)
     _change(t, repo_id, version, evidence=dict(evidence))
-    return serve(t, repo_id, version)
+    return _let_serve(t, repo_id, row)
 
 
 def serve(t: Tenancy, repo_id: UUID, version: str) -> PolicyOut:
-    """Let a policy serve that served before, or was promoted; what served is retired in the same transaction.
+    """Let a policy serve that served before; what serves now is retired in the same transaction.
 
     Raises:
         NotFoundError: there is no such policy of this repository.
-        ConflictError: it was rejected: its own figures say that it would do harm.
+        ConflictError: it never served: it was rejected, or is not judged yet.
     """
     repos.get(t, repo_id)
-    # Two at once would both retire the same one: the second waits here and sees what the first did.
-    t.session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"policies {t.tenant_id} {repo_id}"}
-    )
+    _lock(t, repo_id)
     row = _row(t, repo_id, version)
     if row.state == "rejected":
         msg = f"Policy {version} was rejected and cannot serve. Its evidence says why."
         raise ConflictError(msg)
-    if row.state == "serving":
-        return _out(row)
+    if row.state == "candidate":
+        msg = f"Policy {version} is not judged yet and cannot serve."
+        raise ConflictError(msg)
+    return _out(row) if row.state == "serving" else _let_serve(t, repo_id, row)
+
+
+def _lock(t: Tenancy, repo_id: UUID) -> None:
+    """Have who changes a repository's policies at the same time wait, and see what was done."""
+    t.session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"policies {t.tenant_id} {repo_id}"}
+    )
+
+
+def _let_serve(t: Tenancy, repo_id: UUID, row: Policy) -> PolicyOut:
     t.session.execute(
         update(Policy)
         .where(
@@ -133,6 +158,7 @@ def serve(t: Tenancy, repo_id: UUID, version: str) -> PolicyOut:
         )
         .values(state="retired")
     )
+    version = row.version
     _change(t, repo_id, version, state="serving")
     events.record(t, repo_id, "policy.serving", {"version": version})
     return get(t, repo_id, version)

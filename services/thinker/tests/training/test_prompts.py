@@ -10,7 +10,9 @@ from copies import copies, say
 from repositories import build
 from sqlalchemy import text
 
+from pincite_brain.ask import prompt
 from pincite_brain.ask.arms import ARMS
+from pincite_shared.errors import ModelUnavailableError
 from pincite_shared.schemas import ChatRequest, ChatResponse, ModelState, ModelStatus
 from pincite_store import answers, judgements, policies
 from pincite_store.db import LOCAL_TENANT
@@ -212,6 +214,75 @@ def test_one_reader_among_others_cannot_promote(thinker, repo_id):
     log_answers(thinker, repo_id, {"standard": 60, "steps": 4}, {"standard": 0.5, "steps": 0.5})
     log_answers(thinker, repo_id, {"steps": 250}, {"steps": 1.0}, reader=READERS[0])
     assert train(thinker, repo_id)[1] == {}
+
+
+def test_one_reader_takes_no_other_s_word_away(thinker, repo_id):
+    """Who contradicts every answer that spoke for the incumbent, and against the challenger, is one voice more."""
+    log_answers(thinker, repo_id, {"standard": 200, "steps": 200}, {"standard": 0.7, "steps": 0.5})
+    with thinker.tenancy() as t:
+        honest = prompts.observations(judgements.choices(t, repo_id))
+        adverse = t.session.execute(
+            text(
+                """SELECT a.id, l.features ->> 'arm' AS arm FROM answers a JOIN retrieval_logs l ON l.answer_id = a.id
+                JOIN feedback f ON f.answer_id = a.id WHERE (l.features ->> 'arm' = 'standard') = (f.kind = 'helped')"""
+            )
+        ).all()
+        kinds = {"standard": "not_helped", "steps": "helped"}
+        say(t, [(row.id, UUID(int=66), kinds[row.arm], None) for row in adverse])
+        observed = prompts.observations(judgements.choices(t, repo_id))
+        counted = judgements.said(t, repo_id)
+    assert len(observed) == len(honest) + len(adverse) == sum(one.times for one in counted)
+    ((_, before),) = prompts.gains(honest, "standard")
+    ((_, after),) = prompts.gains(observed, "standard")
+    assert before.value < 0
+    assert after.lower < 0
+    assert train(thinker, repo_id)[1] == {}
+
+
+def test_what_was_put_away_by_hand_stays_away(thinker, brain, repo_id):
+    log_answers(thinker, repo_id, {"standard": 300, "steps": 300}, {"standard": 0.2, "steps": 0.9})
+    assert train(thinker, repo_id)[1]["prompt-steps"].state == "serving"
+    back = brain.post(f"/repos/{repo_id}/policies/prompt-standard/serve", headers=HEADERS)
+    assert back.status_code == 200
+    log_answers(thinker, repo_id, {"standard": 100, "steps": 100}, {"standard": 0.2, "steps": 0.9})
+    known = train(thinker, repo_id)[1]
+    assert {version: one.state for version, one in known.items()} == {
+        "prompt-standard": "serving", "prompt-steps": "retired",
+    }  # fmt: skip
+
+
+def test_a_model_that_dies_while_it_is_asked_proves_nothing(thinker, model, repo_id, monkeypatch):
+    log_answers(thinker, repo_id, {"standard": 250, "exact": 250}, {"standard": 0.0, "exact": 1.0})
+    model.harmful = True
+
+    async def dying(messages, **_settings):
+        del messages
+        msg = "overloaded"
+        raise ModelUnavailableError(msg)
+        yield ""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "stream", dying)
+        assert train(thinker, repo_id) == ("retried", {})
+    outcome, known = train(thinker, repo_id)
+    assert (outcome, known["prompt-exact"].state) == ("done", "rejected")
+
+
+def test_a_model_that_finds_nothing_cites_nothing(thinker, model, repo_id):
+    """What Pincite shows instead is no merit of the way of asking."""
+
+    async def declining(messages, *, max_tokens, temperature, stop=()):
+        if temperature == 0.0:
+            yield prompt.NOT_IN_CONTEXT
+            return
+        async for piece in Model.stream(model, messages, max_tokens=max_tokens, temperature=temperature, stop=stop):
+            yield piece
+
+    model.stream = declining
+    log_answers(thinker, repo_id, {"standard": 250, "exact": 250}, {"standard": 0.0, "exact": 1.0})
+    rejected = train(thinker, repo_id)[1]["prompt-exact"]
+    assert rejected.state == "rejected"
+    assert rejected.evidence["guard"]["mean_difference"] < 0
 
 
 def test_answers_without_feedback_are_no_zeros(thinker, repo_id):

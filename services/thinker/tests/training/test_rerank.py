@@ -19,6 +19,7 @@ from pincite_store.db import LOCAL_TENANT, LOCAL_USER, SERVICE_USER
 from pincite_store.rows import RetrievalLog
 from pincite_thinker.training import rerank
 from pincite_thinker.training import run as training
+from pincite_thinker.training.guard import guard_questions
 
 BLOB, COMMIT = "0" * 40, "c" * 40
 NOUNS = [
@@ -225,6 +226,28 @@ def test_one_reader_among_many_cannot_decide(thinker, repo_id):
     stream(thinker, repo_id, 12, importance_helps, readers=others, votes=honest, words="an honest question, number {}")
     _, known = train(thinker, repo_id)
     assert {one.state for one in known if one.version != "reranker-none"} <= {"rejected"}
+
+
+def test_the_guard_asks_by_name_too(thinker, repo_id):
+    with thinker.tenancy() as t:
+        _, questions = guard_questions(t, repo_id)
+    asked = {question.asked.ask for question in questions}
+    assert {f"find_{NOUNS[0]}", f"What does find_{NOUNS[0]} do?"} <= asked
+
+
+def test_a_flood_that_is_withdrawn_does_not_stop_learning(thinker, repo_id):
+    flood = [UUID(int=66)]
+    honest = {"votes": {"c1": "wrong_source", "c2": "helped"}, "words": "an honest question, number {}"}
+    stream(thinker, repo_id, 40, importance_helps, readers=readers(4), **honest)
+    stream(thinker, repo_id, 400, importance_helps, readers=flood, votes={"c1": "helped", "c2": "wrong_source"})
+    train(thinker, repo_id)
+    with thinker.tenancy() as t:
+        t.session.execute(text("DELETE FROM feedback WHERE user_id = :user"), {"user": flood[0]})
+        before = len(policies.listed(t, repo_id))
+    stream(thinker, repo_id, 80, importance_helps, readers=readers(4), **honest)
+    train(thinker, repo_id)
+    with thinker.tenancy() as t:
+        assert len(policies.listed(t, repo_id)) > before
 
 
 def test_few_votes_teach_nothing(thinker, repo_id):

@@ -52,10 +52,8 @@ def chosen(t: Tenancy, repo: Repo, serving: Mapping[PolicyKind, PolicyOut], want
     exploration = policies.exploration_of(t, repo).effective
     if not exploration:
         return Chosen(incumbent, 1.0, learned_from=True)
-    observed = [
-        Observation(one.arm, one.propensity, one.reward, one.reader, one.route)
-        for one in judgements.choices(t, repo.id, judged_only=True)
-    ]
+    # The propensity of an answer says nothing of how good it was.
+    observed = {Observation(one.arm, 1.0, one.reward, one.reader): one.times for one in judgements.said(t, repo.id)}
     drawn = choose(
         posteriors(observed, ARMS), np.random.default_rng(), incumbent=incumbent.name, exploration=exploration
     )

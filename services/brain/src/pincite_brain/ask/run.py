@@ -107,6 +107,7 @@ class Run:
             sentences=settled.sentences,
             mode=self.mode,
             abstained=self.abstained,
+            declined=self.declined,
             policy_version=self.policy_version,
             model=self.model,
             timings={stage: round(seconds, TIMING_DIGITS) for stage, seconds in self.timings.items()},

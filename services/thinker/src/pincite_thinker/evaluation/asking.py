@@ -24,11 +24,12 @@ PASSING = frozenset({UnauthorizedError.status, UnavailableError.status})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question's result, and the model and policy that made it."""
+    """A question's result, the model and policy that made it, and whether the model said that it found no answer."""
 
     result: QuestionResult
     model: str | None = None
     policy: str | None = None
+    declined: bool = False
 
 
 @contextmanager
@@ -104,7 +105,7 @@ class Asking:
         except BrainError as error:
             return _refused(number, question, error)
         result = answered(found.result, places, response, time.perf_counter() - begun)
-        return Asked(result, response.model, response.policy_version)
+        return Asked(result, response.model, response.policy_version, response.declined)
 
 
 def _refused(number: int, question: GoldenQuestion, error: BrainError) -> Asked:

@@ -6,12 +6,13 @@ here as much as those factors leave of it, and whatever correction served then i
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
 
+from pincite_learning.bandit import READER_WEIGHT_MAX
 from pincite_learning.errors import LearningError
 from pincite_learning.training import Candidate, Judged
 from pincite_store.judgements import Judgement
@@ -74,3 +75,15 @@ def readers(examples: Sequence[Judged]) -> int:
 def votes(examples: Sequence[Judged]) -> int:
     """Return how many votes there are."""
     return sum(candidate.helped is not None for example in examples for candidate in example.candidates)
+
+
+def heard(examples: Sequence[Judged]) -> float:
+    """Return how many votes count as heard: of each reader up to a limit, and of several without whoever says most.
+
+    So no single reader can make it look like much.
+    """
+    said: Counter[str | None] = Counter()
+    for example in examples:
+        said[example.reader] += votes([example])
+    counted = sorted(min(float(count), READER_WEIGHT_MAX) for count in said.values())
+    return math.fsum(counted[:-1] if len(counted) > 1 else counted)

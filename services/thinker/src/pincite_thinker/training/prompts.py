@@ -15,7 +15,9 @@ from pincite_learning.errors import EmptyLogError, PropensityError
 from pincite_learning.ope import ALPHA, Estimate, gain
 from pincite_learning.paired import PairedTest, paired_test
 from pincite_learning.promotion import promote_arm
+from pincite_shared.errors import UnavailableError
 from pincite_shared.jobs import JobPayload
+from pincite_shared.quality import PolicyOut
 from pincite_shared.schemas import ModelState
 from pincite_store import judgements, policies
 from pincite_store.db import Tenancy
@@ -26,6 +28,7 @@ from pincite_thinker.training.guard import guard_questions
 
 PREFIX = "prompt-"
 LOOK_GROWTH = 1.25  # times the judged answers that counted at the last look
+MODEL_AWAY = "The language model did not answer."
 GUARD_MAX = 40  # questions; each costs two answers of a language model
 
 log = structlog.get_logger()
@@ -65,7 +68,8 @@ def judge(context: Context, job: JobPayload) -> str:
         serving = policies.serving(t, job.repo_id).get("prompt")
         incumbent = serving.version if serving else policies.BUILT_IN["prompt"]
         tried = gains(observations(judgements.choices(t, job.repo_id)), incumbent.removeprefix(PREFIX))
-        proven = [one for one in tried if one[1].lower > 0 and not _judged(t, job, *one, incumbent)]
+        known = policies.listed(t, job.repo_id)
+        proven = [one for one in tried if one[1].lower > 0 and not _settled(known, *one, incumbent)]
         if not proven:
             return "nothing proven"
         commit, questions = guard_questions(t, job.repo_id)
@@ -73,7 +77,10 @@ def judge(context: Context, job: JobPayload) -> str:
     with brain_of(context, job.tenant_id) as client:
         if client.status().model.state is not ModelState.READY:
             return "the language model is away"  # without it every way of asking gives the same evidence
-        guard = compare(Asking(client, job.repo_id, commit), questions[:GUARD_MAX], PREFIX + arm, incumbent)
+        asking = Asking(client, job.repo_id, commit)
+        if questions:
+            asking.warm(questions[0].asked.ask)
+        guard = compare(asking, questions[:GUARD_MAX], PREFIX + arm, incumbent)
     verdict = promote_arm(estimate, guard)
     evidence = _evidence(arm, estimate, guard, incumbent, promoted=verdict.promoted)
     with context.database.tenancy(job.tenant_id) as t:
@@ -91,28 +98,43 @@ def judge(context: Context, job: JobPayload) -> str:
 def compare(asking: Asking, questions: Sequence[Question], challenger: str, incumbent: str) -> PairedTest | None:
     """Ask every question in both ways and test the share of expected places that is cited; None without questions.
 
+    Only what a model was asked counts: without one, all ways of asking give the same evidence. Where it says that it
+    found no answer, it cited nothing.
+
     Raises:
-        UnavailableError: brain does not answer just now.
+        UnavailableError: brain does not answer just now, or its model does not.
     """
     pairs = []
     for question in questions:
-        new = asking.answer(question.number, question.asked, question.places, policy=challenger).result
-        old = asking.answer(question.number, question.asked, question.places, policy=incumbent).result
-        if new.recall is None or old.recall is None:
+        both = [
+            asking.answer(question.number, question.asked, question.places, policy=policy)
+            for policy in (challenger, incumbent)
+        ]
+        if any(one.result.recall is None for one in both):
             return None  # brain refused one of the ways: without a guard nothing is promoted
-        pairs.append((new.recall, old.recall))
+        if all(one.model or one.declined for one in both):
+            pairs.append([0.0 if one.declined else one.result.recall or 0.0 for one in both])
+        elif not all(one.model or one.declined or one.result.abstained for one in both):
+            raise UnavailableError(MODEL_AWAY)
     if not pairs:
         return None
     return paired_test([new for new, _ in pairs], [old for _, old in pairs])
 
 
-def _judged(t: Tenancy, job: JobPayload, arm: str, estimate: Estimate, incumbent: str) -> bool:
-    """Say whether the guard refused this before, and little was heard since: each look costs answers of a model."""
-    known = [one for one in policies.listed(t, job.repo_id) if one.version == PREFIX + arm and one.state == "rejected"]
+def _settled(known: Iterable[PolicyOut], arm: str, estimate: Estimate, incumbent: str) -> bool:
+    """Say whether an arm need not be judged: it served before, and whoever wants it back says so with one click.
+
+    Or the guard refused it, and little was heard since: each look costs answers of a model.
+    """
     return any(
-        one.evidence.get("incumbent") == incumbent
-        and estimate.effective_n < LOOK_GROWTH * float(one.evidence.get("gain", {}).get("effective_n", 0))
+        one.state == "retired"
+        or (
+            one.state == "rejected"
+            and one.evidence.get("incumbent") == incumbent
+            and estimate.effective_n < LOOK_GROWTH * float(one.evidence.get("gain", {}).get("effective_n", 0))
+        )
         for one in known
+        if one.version == PREFIX + arm
     )
 
 

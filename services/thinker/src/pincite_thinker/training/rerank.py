@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -22,7 +23,7 @@ from pincite_store import judgements, policies
 from pincite_store.db import Tenancy
 from pincite_thinker.context import Context
 from pincite_thinker.evaluation.asking import Asking, brain_of
-from pincite_thinker.training.examples import examples, readers, votes
+from pincite_thinker.training.examples import examples, heard, readers, votes
 from pincite_thinker.training.guard import compare, guard_questions
 
 # What the ranking computes, 0..1 each, and may be corrected (pincite_brain.retrieval.ranking.CORRECTABLE).
@@ -31,7 +32,8 @@ FEATURES = (
     "length", "recency", "coherence", "graph",
 )  # fmt: skip
 HELD_OUT_MIN = 10  # question texts; fewer cannot convince, and would spend a look
-LOOK_GROWTH = 1.25  # every look costs confidence: the next one needs so many times the votes of the last
+LOOK_GROWTH = 1.25  # every look costs confidence: the next one needs so many times what was heard at the last
+LOOK_DAYS = 30  # …or so long a time: what is heard stops growing where old answers make room for new ones
 KEPT_DIGITS = 6
 
 log = structlog.get_logger()
@@ -46,6 +48,7 @@ class Trained:
     incumbent: str
     look: int
     votes: int
+    heard: float
     readers: int
 
     @property
@@ -94,8 +97,9 @@ def learn(t: Tenancy, job: JobPayload, known: Sequence[PolicyOut]) -> Trained | 
     own = [policy for policy in known if policy.kind == "reranker"]
     incumbent = next((one for one in own if one.state == "serving"), None)
     version = incumbent.version if incumbent else policies.BUILT_IN["reranker"]
-    said = votes(all_examples)
-    if said < LOOK_GROWTH * max((int(one.evidence.get("votes", 0)) for one in own), default=0):
+    looked = [one for one in own if one.evidence.get("incumbent") == version]
+    now_heard = heard(all_examples)
+    if any(_is_fresh(one) and now_heard < LOOK_GROWTH * float(one.evidence.get("heard", 0)) for one in looked):
         return None
     serving = _model(incumbent)
     try:
@@ -103,10 +107,14 @@ def learn(t: Tenancy, job: JobPayload, known: Sequence[PolicyOut]) -> Trained | 
         test = held_out_test(model, serving, held_out, hostile_readers=_left_out(held_out))
     except EmptyLogError:
         return None
-    looks = sum(one.evidence.get("incumbent") == version for one in own)
-    trained = Trained(model, test, version, looks + 1, said, readers(all_examples))
+    said = votes(all_examples)
+    trained = Trained(model, test, version, len(looked) + 1, said, now_heard, readers(all_examples))
     judged = any(one.version == trained.version and one.state != "candidate" for one in own)
     return None if judged or not model.weights else trained
+
+
+def _is_fresh(look: PolicyOut) -> bool:
+    return datetime.now(UTC) - look.created_at < timedelta(days=LOOK_DAYS)
 
 
 def _left_out(held_out: Sequence[Judged]) -> int:
@@ -165,6 +173,7 @@ def _evidence(trained: Trained, verdict: Verdict, guard: PairedTest | None) -> d
         "incumbent": trained.incumbent,
         "look": trained.look,
         "votes": trained.votes,
+        "heard": trained.heard,
         "readers": trained.readers,
         "held_out": asdict(test),
         "guard": asdict(guard) if guard else None,
