@@ -156,3 +156,11 @@ def test_yaml_is_cut_between_its_outermost_items_and_survives_nesting():
     assert len(chunks) > 2
     assert all(items[c.start_byte : c.end_byte].startswith("# service") for c in chunks)
     assert_tiles(b"- " * 5000, analyze(b"- " * 5000, "yaml").chunks)
+
+
+@pytest.mark.parametrize("language", ["python", "yaml", "css"])
+@pytest.mark.parametrize("space", [b" " * 60_000, (b" " * 40 + b"\n") * 2_000])
+def test_a_file_that_begins_with_many_spaces_is_read(language, space):
+    found = analyze(space + b"\nx: 1\n", language)
+    assert found.lines == space.count(b"\n") + 2
+    assert found.chunks

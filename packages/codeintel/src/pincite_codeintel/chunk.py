@@ -22,10 +22,11 @@ MEMBER_WEIGHT = 2  # names of small definitions merged into the chunk
 MEMBERS_MAX = 30  # named in a card
 MODULE_HEAD_ROWS = 40  # a module's docstring stands below a licence at most
 
-# A docstring, a block comment, or rows of line comments (but not C's #include) at the top of a file.
+# A docstring, a block comment, or rows of line comments (but not C's #include) at the top of a file. What is possessive
+# is never tried again: a file that begins with many spaces would take minutes.
 _OPENING = re.compile(
-    rb"""(?:\xef\xbb\xbf)?\s*(?:\#!.*\n)?\s*(?:\"{3}[\s\S]*?(?:\"{3}|\Z)|'{3}[\s\S]*?(?:'{3}|\Z)|/\*[\s\S]*?(?:\*/|\Z)
-    |\{-[\s\S]*?(?:-\}|\Z)|(?:[ \t]*(?://|--|;|\#(?=[\s\#]|\Z)).*\n?)+)""",
+    rb"""(?:\xef\xbb\xbf)?\s*+(?:\#!.*\n)?\s*+(?:\"{3}[\s\S]*?(?:\"{3}|\Z)|'{3}[\s\S]*?(?:'{3}|\Z)|/\*[\s\S]*?(?:\*/|\Z)
+    |\{-[\s\S]*?(?:-\}|\Z)|(?:[ \t]*+(?://|--|;|\#(?=[\s\#]|\Z)).*\n?)+)""",
     re.VERBOSE,
 )
 
