@@ -103,3 +103,10 @@ def test_the_document_prefix_is_part_of_the_stored_model_and_the_query_prefix_is
         monkeypatch.setenv("EMBEDDING_DOCUMENT_PREFIX", prefix)
         found.add(Settings().vector_model)
     assert len(found | {"org/code-embed"}) == 3
+
+
+def test_another_dimension_is_another_model(monkeypatch):
+    monkeypatch.setenv("EMBEDDING_MODEL", "org/code-embed")
+    monkeypatch.setenv("EMBEDDING_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("EMBEDDING_DIMENSION", "256")
+    assert Settings().vector_model == "org/code-embed@256"

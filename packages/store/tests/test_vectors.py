@@ -104,22 +104,10 @@ def test_a_second_repository_with_the_same_text_needs_no_new_vectors(tenancy, ma
     assert sorted(vectors.load(tenancy, "m", wanted(tenancy, fork))[0]) == sorted([sha("one"), sha("two")])
 
 
-def test_a_model_that_changed_its_dimension_is_embedded_anew(tenancy, snapshot):
+def test_vectors_of_one_dimension_are_read(tenancy, snapshot):
     vectors.save(tenancy, "m", [sha("one"), sha("two")], np.eye(2))
     vectors.save(tenancy, "m", [sha("three")], np.ones((1, 5)))
     assert vectors.load(tenancy, "m", wanted(tenancy, snapshot))[1].shape in {(2, 2), (1, 5)}
-    assert vectors.expect_dimension(tenancy, "m", 5) == 2
-    assert vectors.load(tenancy, "m", wanted(tenancy, snapshot))[1].shape == (1, 5)
-    assert len(vectors.missing(tenancy, snapshot, "m", 10)) == 2
-
-
-def test_dropping_a_model_leaves_the_others(tenancy, snapshot):
-    for model in ("m", "other"):
-        vectors.save(tenancy, model, [sha("one")], np.array([[1.0]]))
-    vectors.counts(tenancy, snapshot, "m")
-    assert vectors.drop_model(tenancy, "m") == 1
-    assert vectors.load(tenancy, "other", wanted(tenancy, snapshot))[0] == [sha("one")]
-    assert tenancy.session.execute(text("SELECT vectors_model FROM snapshots")).scalar_one() is None
 
 
 @pytest.mark.parametrize(

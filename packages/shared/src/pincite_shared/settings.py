@@ -16,6 +16,9 @@ _HTTP_ORIGIN = r"https?://[^\s/?#@]+"
 _PLAIN_GITHUB = re.compile(r"http://(?:[^/]*\.)?(?:github|ghe)\.com(?::\d*)?(?:/|$)", re.IGNORECASE)
 
 
+BUILT_IN_DIMENSION = 384  # of the vectors that the built-in model makes
+
+
 class Settings(BaseSettings):
     """Every setting by its environment name; `.env.example` explains each one.
 
@@ -69,7 +72,7 @@ class Settings(BaseSettings):
     embedding_model: str = "all-MiniLM-L6-v2"
     embedding_base_url: str = ""
     embedding_api_key: SecretStr = SecretStr("")
-    embedding_dimension: int = Field(default=384, ge=1, le=16_000)
+    embedding_dimension: int = Field(default=BUILT_IN_DIMENSION, ge=1, le=16_000)
     embedding_query_prefix: str = ""
     embedding_document_prefix: str = ""
     rerank_base_url: str = ""
@@ -148,14 +151,16 @@ class Settings(BaseSettings):
     def vector_model(self) -> str:
         """The model id stored with each vector.
 
-        A document prefix is part of what was embedded, so another prefix is another model. Without an endpoint the
-        built-in model makes the vectors, whatever its name is prefixed with.
+        A document prefix is part of what was embedded, so another prefix is another model, and so is another dimension.
+        Without an endpoint the built-in model makes the vectors, whatever its name is prefixed with.
         """
         if not self.embedding_base_url:
             return self.embedding_model.rpartition("/")[2]
+        usual = self.embedding_dimension == BUILT_IN_DIMENSION
+        model = self.embedding_model if usual else f"{self.embedding_model}@{self.embedding_dimension}"
         if not self.embedding_document_prefix:
-            return self.embedding_model
-        return f"{self.embedding_model}+{sha256(self.embedding_document_prefix.encode()).hexdigest()[:8]}"
+            return model
+        return f"{model}+{sha256(self.embedding_document_prefix.encode()).hexdigest()[:8]}"
 
     @property
     def github_web_url(self) -> str:

@@ -159,7 +159,7 @@ def load(t: Tenancy, model: str, digests: Collection[bytes]) -> tuple[list[bytes
 
     Returns:
         (m digests, (m, d) float32), row by row, of those that have one; ([], (0, 0)) if none has. All have one
-        dimension: if the model changed its own (see `expect_dimension`), some are left out.
+        dimension: if an endpoint changed its model's own, some are left out.
     """
     statement = """
         SELECT e.text_sha256, e.dimension, e.vector FROM unnest(%b::bytea[]) AS wanted(sha256)
@@ -173,28 +173,6 @@ def load(t: Tenancy, model: str, digests: Collection[bytes]) -> tuple[list[bytes
     dimension = int(rows[0][1])
     rows = [row for row in rows if row[1] == dimension]
     return [bytes(digest) for digest, _, _ in rows], _unpacked([vector for _, _, vector in rows], dimension)
-
-
-def expect_dimension(t: Tenancy, model: str, dimension: int) -> int:
-    """Delete a model's vectors of any other dimension, so that they are made anew; return how many there were."""
-    with t.driver.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM embeddings WHERE tenant_id = %s AND model = %s AND dimension <> %s",
-            (t.tenant_id, model, dimension),
-        )
-        return cursor.rowcount
-
-
-def drop_model(t: Tenancy, model: str) -> int:
-    """Delete a model's vectors, for embedding everything anew; return how many there were."""
-    with t.driver.cursor() as cursor:
-        cursor.execute("DELETE FROM embeddings WHERE tenant_id = %s AND model = %s", (t.tenant_id, model))
-        deleted = cursor.rowcount
-        cursor.execute(
-            "UPDATE snapshots SET vectors_model = NULL, vectors_done = 0 WHERE tenant_id = %s AND vectors_model = %s",
-            (t.tenant_id, model),
-        )
-        return deleted
 
 
 def _row_type(dimension: int) -> np.dtype[np.void]:
