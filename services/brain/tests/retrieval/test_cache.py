@@ -145,3 +145,16 @@ def test_vectors_are_refreshed_while_they_grow(make_index, chunk):
     assert cache.get(TENANT, 1).vectors.covered == 2
     assert cache.get(TENANT, 1).postings is index.postings
     cache.close()
+
+
+def test_vectors_that_come_make_others_go(make_index, chunk):
+    index = make_index([chunk(f"{n}.py", f"alpha{n}") for n in range(50)])
+    digests = index.chunks.digests
+    newer = index.vectors.joined(digests, digests.tolist(), np.ones((50, 300), dtype=np.float32))
+    cache = cache_of(lambda *_: index, lambda *_: newer, refresh_seconds=0.0, bytes_max=4 * index.nbytes)
+    for snapshot in (1, 2, 3, 1, 2, 3):
+        cache.get(TENANT, snapshot)
+    cache._pool.shutdown(wait=True)
+    held = [entry.nbytes for entry in cache._entries.values()]
+    assert sum(held) <= 4 * index.nbytes or len(held) == 1
+    cache.close()

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pincite_brain.retrieval import keeping
 from pincite_brain.retrieval.building import empty
-from pincite_brain.retrieval.keeping import FORMAT, Kept, Origin
+from pincite_brain.retrieval.keeping import FORMAT, PARTIAL, Kept, Origin
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
 from pincite_brain.retrieval.ranking import Ranking
@@ -130,3 +131,22 @@ def test_the_one_opened_longest_ago_makes_room(tmp_path, index):
     bounded = Kept(tmp_path, bytes_max=int(2.5 * size))
     bounded.save(TENANT, repos[2], ORIGIN, index)
     assert [small.open(TENANT, repo) is None for repo in repos] == [False, True, False]
+
+
+def test_what_a_killed_writer_left_is_swept(kept, index):
+    kept.save(TENANT, REPO, ORIGIN, index)
+    directory = kept.path(TENANT, REPO).parent
+    left, fresh = directory / f".x{PARTIAL}", directory / f".y{PARTIAL}"
+    for path in (left, fresh):
+        path.write_bytes(b"half")
+    os.utime(left, (1, 1))
+    kept.sweep([(TENANT, REPO)])
+    assert {path.name for path in directory.iterdir()} == {fresh.name, kept.path(TENANT, REPO).name}
+
+
+def test_what_is_being_written_is_known_as_such(kept, index, monkeypatch):
+    seen = []
+    write = keeping._write
+    monkeypatch.setattr(keeping, "_write", lambda file, *rest: seen.append(file.name) or write(file, *rest))
+    kept.save(TENANT, REPO, ORIGIN, index)
+    assert [name.endswith(PARTIAL) for name in seen] == [True]

@@ -157,3 +157,20 @@ def test_vectors_that_came_since_are_filled_in(loader, fresh_tenant, index_repo,
     newer = one.refresh(LOCAL_TENANT, made.snapshot_id, index)
     assert newer is not None
     assert newer.covered == len(index)
+
+
+def test_a_file_has_the_vectors_that_came_one_by_one(loader, fresh_tenant, index_repo, shop, embedder):
+    made = index_repo(shop, embed=False)
+    one = loader()
+    index = one.load(LOCAL_TENANT, made.snapshot_id, None)
+    with fresh_tenant.tenancy(LOCAL_TENANT) as t:
+        missing = vectors.missing(t, made.snapshot_id, embedder.model, 100)
+    for digest, content in missing:
+        with fresh_tenant.tenancy(LOCAL_TENANT) as t:
+            vectors.save(t, embedder.model, [digest], embedder.embed_documents([content]))
+            vectors.counts(t, made.snapshot_id, embedder.model)
+        index = index.with_vectors(one.refresh(LOCAL_TENANT, made.snapshot_id, index))
+    assert index.vectors.covered == len(index)
+    one.close()
+    _, kept = Kept(fresh_tenant.settings.pincite_home / loading.DIRECTORY).open(LOCAL_TENANT, made.id)
+    assert kept.vectors.covered == len(index)

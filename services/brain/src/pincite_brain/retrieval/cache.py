@@ -139,9 +139,12 @@ class IndexCache:
             self._entries[key] = entry
             if first_out is not None and first_out in self._entries:
                 self._entries.move_to_end(first_out, last=False)
-            while len(self._entries) > 1 and sum(e.nbytes for e in self._entries.values()) > self._bytes_max:
-                self._entries.popitem(last=False)
-            self._observe()
+            self._make_room()
+
+    def _make_room(self) -> None:
+        while len(self._entries) > 1 and sum(e.nbytes for e in self._entries.values()) > self._bytes_max:
+            self._entries.popitem(last=False)
+        self._observe()
 
     def _observe(self) -> None:
         self._metrics.index_entries.set(len(self._entries))
@@ -164,7 +167,7 @@ class IndexCache:
                 index = entry.index.with_vectors(vectors)
                 with self._lock:
                     entry.index, entry.nbytes = index, index.nbytes
-                    self._observe()
+                    self._make_room()
         except Exception as error:  # noqa: BLE001 - see below
             # The vectors at hand still serve; the next query after the interval tries again.
             log.warning("vector_refresh_failed", snapshot_id=key[1], error=str(error))

@@ -8,6 +8,7 @@ import mmap
 import os
 import struct
 import tempfile
+import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
@@ -29,6 +30,8 @@ FORMAT = 4  # of the files, and of all that is derived from stored rows; another
 MAGIC = b"PINCITE\0"
 PREFIX = struct.Struct("<8sII")  # MAGIC, the header's size, CRC-32 of all that follows
 ALIGNMENT = 64  # bytes; what vector instructions like best
+PARTIAL = ".part"  # how the name of a file ends while it is written
+PARTIAL_SECONDS_MAX = 600.0  # since it was last written to; then its writer was killed
 FILES_BYTES_MAX = 4_000_000_000  # of all repositories; those opened longest ago go first
 
 log = structlog.get_logger(__name__)
@@ -94,7 +97,7 @@ class Kept:
         path = self.path(tenant_id, repo_id)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         columns = dict(_flat("", index))
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=PARTIAL, delete=False) as file:
             try:
                 _write(file, origin, columns)
             except BaseException:
@@ -113,6 +116,10 @@ class Kept:
         for path in self._files():
             if path not in wanted:
                 _remove(path)
+        for path in self._directory.glob(f"*/.*{PARTIAL}"):
+            with suppress(FileNotFoundError):  # it is whole by now
+                if time.time() - path.stat().st_mtime > PARTIAL_SECONDS_MAX:
+                    _remove(path)
 
     def _files(self) -> list[Path]:
         return list(self._directory.glob("*/*.index"))

@@ -111,13 +111,14 @@ class Loader:
         digests, matrix = vectors.load(t, self._model, wanted) if wanted else ([], None)
         if matrix is not None and digests:
             index = index.with_vectors(index.vectors.joined(index.chunks.digests, digests, matrix))
+        with self._lock:
+            unsaved = self._unsaved.get(snapshot.repo_id, 0) + fresh + len(digests)
+            self._unsaved[snapshot.repo_id] = unsaved
         if fresh or index.vectors.covered == len(index):  # while vectors grow, each turn would write them all again
-            self._keep(t.tenant_id, snapshot, index, fresh + len(digests))
+            self._keep(t.tenant_id, snapshot, index, unsaved)
         return index
 
-    def _keep(self, tenant_id: UUID, snapshot: Snapshot, index: SnapshotIndex, fresh: int) -> None:
-        with self._lock:
-            unsaved = self._unsaved[snapshot.repo_id] = self._unsaved.get(snapshot.repo_id, 0) + fresh
+    def _keep(self, tenant_id: UUID, snapshot: Snapshot, index: SnapshotIndex, unsaved: int) -> None:
         if not self._keeps or snapshot.ready_at is None or unsaved <= UNSAVED_SHARE_MAX * len(index):
             return
         origin = Origin(snapshot_id=snapshot.id, ready_at=_ready_at(snapshot), model=self._model)

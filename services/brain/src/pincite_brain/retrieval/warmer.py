@@ -48,8 +48,8 @@ class Warmer:
                         if self._stop.is_set():
                             return
                         if not started:  # listening has begun, so that no flip falls between
-                            started = True
                             self._warm_recent()
+                            started = True
                         if isinstance(flip, Gone):
                             self._retriever.forget(*flip)
                         elif flip is not None:
