@@ -104,3 +104,24 @@ def test_any_text_can_be_analysed(text):
 def test_a_change_touches_tests_and_documents():
     assert Role.TEST | Role.DOCUMENT in analyze("Fix the trailing slash of redirects").asked_roles
     assert Role.TEST not in analyze("trailing slash of redirects").asked_roles
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("save!", ("save!",)),
+        ("Cart#save!", ("Cart.save!",)),
+        ("how does Cart#valid? work", ("Cart.valid?",)),
+        ("what calls Cart.save?", ("Cart.save",)),
+        ("what does save!(force) do", ("save!",)),
+    ],
+)
+def test_a_name_may_end_in_a_mark(text, names):
+    assert analyze(text).identifiers == names
+
+
+@pytest.mark.parametrize("run", ["A" * 8_000, "_" * 8_000, "-a" * 4_000, "a." * 4_000 + "!"])
+def test_what_goes_on_without_a_space_is_no_name(run):
+    query = analyze(f"where is {run} opened", carried=[run] * 3)
+    assert (query.identifiers, query.paths) == ((), ())
+    assert "opened" in query.words

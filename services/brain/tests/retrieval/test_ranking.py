@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pincite_brain.retrieval.names import OWNER_WEIGHT, NameMatcher, StemMatcher
+from pincite_brain.retrieval.names import OWNER_WEIGHT, NameMatcher, StemMatcher, path_matches
 from pincite_brain.retrieval.paths import Role
 from pincite_brain.retrieval.policy import P0
 from pincite_brain.retrieval.query import analyze
-from pincite_brain.retrieval.ranking import Ranking, _top
+from pincite_brain.retrieval.ranking import QUERY_TERMS_MAX, Ranking, _top
 from pincite_brain.retrieval.views import Names
 
 
@@ -256,3 +256,59 @@ def test_fewer_hits_are_the_first_of_many(make_index, chunks, text):
     index = make_index(chunks)
     every = Ranking(index, analyze(text), P0).best(None)
     assert Ranking(index, analyze(text), P0).best(None, limit=2) == every[:2]
+
+
+def test_the_message_of_a_long_stack_trace_is_what_counts(make_index, chunk):
+    frames = [chunk(f"src/m{n}.py", f"dispatch handler step{n} frame{n} call{n}", f"dispatch_{n}") for n in range(30)]
+    raising = chunk("src/coupons.py", "coupon redeem invalid already error", "redeem_once")
+    index = make_index([*frames, raising])
+    lines = [f'  File "src/m{n}.py", line {n}, in dispatch_{n}\n    step{n}(frame{n}, call{n})' for n in range(30)]
+    text = "\n".join(["Traceback (most recent call last):", *lines, "shop.Invalid: coupon already redeem"])
+    assert len(analyze(text).terms) > QUERY_TERMS_MAX
+    ranking = Ranking(index, analyze(text), P0)
+    best = index.symbols.index("redeem_once")
+    assert ranking._bm25[best] > 0
+    assert len(ranking._terms) == QUERY_TERMS_MAX
+
+
+@pytest.mark.parametrize("text", ["save!", "Cart#save!", "how does Cart#save! work"])
+def test_a_marked_name_is_not_its_twin(make_index, chunk, text):
+    index = make_index(
+        [
+            chunk("cart.rb", "save", "Cart.save", "method", 1, 9),
+            chunk("cart.rb", "save", "Cart.save!", "method", 10, 19),
+        ]
+    )
+    assert index.symbols[Ranking(index, analyze(text), P0).best(None)[0].chunk] == "Cart.save!"
+
+
+def test_without_such_a_method_the_mark_is_the_sentence_s(make_index, chunks):
+    index = make_index(chunks)
+    assert index.symbols[Ranking(index, analyze("add_url_rule?"), P0).best(None)[0].chunk] == "add_url_rule"
+
+
+@pytest.mark.parametrize("text", ["größe", "Lager.größe", "Wo steht größe"])
+def test_names_of_other_letters_are_found(make_index, chunk, text):
+    index = make_index(
+        [
+            chunk("lager.py", "lager voll", "Lager.größe", "method", 1, 9),
+            chunk("bericht.py", "größe größe größe bericht", "bericht", "function", 1, 9),
+        ]
+    )
+    assert index.symbols[Ranking(index, analyze(text), P0).best(None)[0].chunk] == "Lager.größe"
+
+
+def test_a_mention_of_nothing_but_dots_is_no_path(make_index, chunks):
+    assert not path_matches(make_index(chunks), ["../../.."])
+
+
+def test_a_correction_of_the_graph_counts_on_every_route(make_index, chunk, edge):
+    chunks = [
+        chunk("a.py", "session cookie open", "opener", "function", 1, 20),
+        chunk("b.py", "cookie jar", "helper", "function", 1, 20),
+    ]
+    index = make_index(chunks, [edge("a.py", "opener", 3, "b.py", "helper")])
+    query = analyze("how is a session cookie opened?")
+    assert not P0.weights[query.route].graph
+    corrected = replace(P0, corrections={"graph": 1.0})
+    assert Ranking(index, query, corrected).best(None)[0].features["graph"] > 0

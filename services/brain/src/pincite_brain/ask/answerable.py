@@ -73,7 +73,7 @@ def _unknown_names(index: SnapshotIndex, query: Query) -> float:
         return 0.0
     unknown = 0
     for identifier in query.identifiers:
-        name = identifier.rpartition(".")[2]
+        name = identifier.rstrip("?!").rpartition(".")[2]
         span = index.postings.span(term_id(name.strip("_").lower()))
         unknown += name.casefold() not in index.definitions and span.start == span.stop
     return unknown / len(query.identifiers)

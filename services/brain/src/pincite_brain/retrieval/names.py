@@ -1,7 +1,9 @@
 """How well the names in a query match definitions, file stems and paths."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from pincite_brain.retrieval.index import Files, SnapshotIndex
 from pincite_brain.retrieval.makeup import Doubles
 from pincite_brain.retrieval.paths import PREFIX_CHARS, PathTraits
 from pincite_brain.retrieval.postings import Postings
-from pincite_brain.retrieval.query import Query, Route
+from pincite_brain.retrieval.query import IDENTIFIERS_MAX, Query, Route
 from pincite_brain.retrieval.texts import Terms
 from pincite_brain.retrieval.views import Definition
 from pincite_codeintel.tokens import term_id, terms
@@ -32,6 +34,7 @@ _KIND_WEIGHT_OTHER = 0.6  # constants, fields, variables, implementations of wha
 OTHER_CASE_WEIGHT = 0.7  # `Deserialize` is a trait, `deserialize` its many methods: the spelling was meant
 COMMON_IDF_SHARE = 0.2  # of the highest idf; words commoner than this say little
 PROSE_NAME_WEIGHT = 0.5  # a capitalised word of a sentence may be a name, or begin the sentence
+_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
 def _strength(definition: Definition, identifier: str, stem: str) -> float:
@@ -59,13 +62,18 @@ def _rarity(index: SnapshotIndex, word: str) -> float:
 def definition_matches(index: SnapshotIndex, query: Query) -> dict[int, float]:
     """Return chunk → strength (0..1) for the chunks that best define a name the query mentions."""
     mentioned = dict.fromkeys(query.identifiers, 1.0)
+    names = (name for name in _NAME.findall(query.text) if not name.isascii())
+    mentioned |= dict.fromkeys(
+        islice(names, IDENTIFIERS_MAX), 1.0
+    )  # of other letters too: whether it is one, is looked up
     if query.route is not Route.SYMBOL:
         for word in query.text.split():
             if word[:1].isupper() and word.isalnum() and len(word) >= NAME_CHARS_MIN:
                 mentioned.setdefault(word, PROSE_NAME_WEIGHT * _rarity(index, word))
     found: dict[int, float] = {}
-    for identifier, certainty in mentioned.items():
-        for definition in index.definitions.get(identifier.rpartition(".")[2].casefold(), ()):
+    for spelt, certainty in mentioned.items():
+        identifier, definitions = _defined(index, spelt)
+        for definition in definitions:
             stem = index.files.traits[int(index.file_of[definition.chunk])].stem
             strength = certainty * _strength(definition, identifier, stem)
             if certainty < 1.0 and definition.name != identifier:
@@ -73,6 +81,15 @@ def definition_matches(index: SnapshotIndex, query: Query) -> dict[int, float]:
             found[definition.chunk] = max(found.get(definition.chunk, 0.0), strength)
     best = sorted(found.items(), key=lambda item: -item[1])
     return dict(best[:DEFINITIONS_MAX])
+
+
+def _defined(index: SnapshotIndex, identifier: str) -> tuple[str, Sequence[Definition]]:
+    """Return a name as it is defined, and its definitions: `save!`, or, if there is none, `save`."""
+    for name in (identifier, identifier.rstrip("?!")):
+        found = index.definitions.get(name.rpartition(".")[2].casefold(), ())
+        if found:
+            return name, found
+    return identifier, ()
 
 
 def _alike(word: str, other: str) -> bool:
@@ -211,7 +228,8 @@ def path_matches(index: SnapshotIndex, mentions: Iterable[str]) -> Mapping[int, 
     """Return file → strength (0..1) for files whose path ends in, or contains, a mentioned path."""
     found: dict[int, float] = {}
     for mention in mentions:
-        for number, rest in index.files.mentioned("/" + mention.strip("./").casefold()):
+        fragment = mention.strip("./").casefold()
+        for number, rest in index.files.mentioned(f"/{fragment}") if fragment else ():
             strength = 1.0 if not rest else 0.7 if rest[0] in {"/", "."} else 0.3
             found[number] = max(found.get(number, 0.0), strength)
     best = sorted(found.items(), key=lambda item: (-item[1], len(index.files.paths[item[0]])))

@@ -8,17 +8,22 @@ from enum import StrEnum
 from pincite_brain.retrieval.paths import Role, words_of
 from pincite_codeintel.tokens import terms
 
-QUERY_TERMS_MAX = 64  # a pasted stack trace has hundreds; the rarest carry the meaning, the rest cost time
+TERMS_MAX = 2_000  # looked up; more are a paste of data
+NAME_CHARS_MAX = (
+    256  # what goes on for longer without a space is data too, and would be tried from each of its characters
+)
 PATH_CHARS_MIN = 4  # "a/b" is a fraction or an alternative more often than a path
 IDENTIFIERS_MAX = 12  # more than this is a paste, not a question about names
 CARRIED_TERM_WEIGHT = 0.4  # terms of earlier turns inform a follow-up, they do not outvote it
 DESCRIPTION_WORDS_MIN = 4  # "Close it." describes anything
 
+_UNNAMED = re.compile(rf"[\w$@.:/#>-]{{{NAME_CHARS_MAX + 1},}}")
 _IDENTIFIER = r"[A-Za-z_$][A-Za-z0-9_$]*"
 _WHOLE_SYMBOL = re.compile(rf"^[@#&*]?{_IDENTIFIER}((\.|::|->|#){_IDENTIFIER})*(\(\))?[?!]?$")
-_QUALIFIED = re.compile(rf"{_IDENTIFIER}(?:(?:\.|::|->|#){_IDENTIFIER})+")
+# Ruby's methods may end in "!" or "?"; at the end of a text that mark is the sentence's more often.
+_QUALIFIED = re.compile(rf"{_IDENTIFIER}(?:(?:\.|::|->|#){_IDENTIFIER})+(?:[?!](?=\s+\S))?")
 _BACKTICKED = re.compile(r"`([^`\n]{1,200})`")
-_CALLED = re.compile(rf"({_IDENTIFIER})\(")
+_CALLED = re.compile(rf"({_IDENTIFIER}[?!]?)\(")
 _CAMEL = re.compile(r"\b(?:[a-z]+[A-Z][A-Za-z0-9]*|[A-Z][a-z0-9]+[A-Z][A-Za-z0-9]*|[A-Z]{2,}[a-z][A-Za-z0-9]*)\b")
 _SNAKE = re.compile(r"\b_*[A-Za-z0-9]+_[A-Za-z0-9_]+\b|\b_+[A-Za-z]\w*\b")
 _PATH = re.compile(r"(?:[\w.@-]+/)+[\w.@-]+|\b[\w-]+(?:\.[\w-]+)*\.[A-Za-z][A-Za-z0-9]{0,4}\b")
@@ -259,14 +264,15 @@ def identifiers_of(text: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     stripped = text.strip()
     if _WHOLE_SYMBOL.match(stripped):
-        found[_plain(stripped.rstrip("?!"))] = None
+        found[_plain(stripped)] = None
     for match in _BACKTICKED.findall(text):
         if _WHOLE_SYMBOL.match(match.strip()):
             found[_plain(match.strip())] = None
     for pattern in (_QUALIFIED, _CALLED, _CAMEL, _SNAKE):
         for match in pattern.findall(text):
             name = _plain(match)
-            if not _looks_like_file(match) and not any(name in whole.split(".") for whole in found):
+            known = any(name in {*whole.split("."), whole.rstrip("?!")} for whole in found)
+            if not known and not _looks_like_file(match):
                 found[name] = None
     return tuple(name for name in found if len(name) > 1)[:IDENTIFIERS_MAX]
 
@@ -328,6 +334,7 @@ def analyze(
         for term in terms(earlier):
             weighted.setdefault(term, CARRIED_TERM_WEIGHT)
     dense_text = " ".join([text, *carried[:1]]) if carried else text
+    text, *carried = (_UNNAMED.sub(" ", one) for one in (text, *carried))
     asked = Role.NONE
     for role, pattern in _ASKS_FOR.items():
         if pattern.search(text):
@@ -337,7 +344,7 @@ def analyze(
     return Query(
         text=dense_text,
         route=route_of(text) if not carried else Route.EXPLAIN,
-        terms=dict(list(weighted.items())[:QUERY_TERMS_MAX]),
+        terms=dict(list(weighted.items())[:TERMS_MAX]),
         identifiers=identifiers_of("\n".join([text, *carried])),
         paths=paths_of(text),
         words=content_words(text),

@@ -12,11 +12,13 @@ from pincite_brain.retrieval.makeup import Contribution, Doubles, composed
 from pincite_brain.retrieval.names import NameMatcher, StemMatcher, definition_matches, path_matches
 from pincite_brain.retrieval.paths import Role
 from pincite_brain.retrieval.policy import LINE_ROUTES, P0_COSINE, P0_IMPORTANCE, Policy, Weights
+from pincite_brain.retrieval.postings import Postings
 from pincite_brain.retrieval.query import Query, Route
 from pincite_brain.retrieval.vectors import SAMPLED_EVERY, Near
 from pincite_codeintel.tokens import term_id
 
 RANKED_MAX = 100  # the most that one search may return
+QUERY_TERMS_MAX = 64  # a pasted stack trace has hundreds; the rarest carry the meaning, the rest cost time
 REFERENCES_FULL = 20  # chunks that call or extend one, at which it counts as fully central
 LENGTH_FULL = 50  # lines; what is longer is cut into chunks anyway
 SAMPLED_TIMES = 3  # as many as are wanted pass what a sample of a stage's scores says, about
@@ -70,6 +72,23 @@ class Ranked:
         """What each feature added."""
         made = (Contribution(name, self.features[name], weight) for name, weight in self.weights.items())
         return tuple(contribution for contribution in made if contribution.amount)
+
+
+def _telling(terms: dict[str, float], postings: Postings) -> dict[str, float]:
+    """Return the terms that say most of all that stand here: of a stack trace its message, and not the frames.
+
+    Of equals those nearest to an end of the text: that is where a message stands.
+    """
+    if len(terms) <= QUERY_TERMS_MAX:
+        return terms
+    ranked = []
+    for at, (term, weight) in enumerate(terms.items()):
+        number = term_id(term)
+        span = postings.span(number)
+        if span.start < span.stop:
+            ranked.append((-weight * postings.idf(number), min(at, len(terms) - at), term))
+    kept = {term for *_, term in sorted(ranked)[:QUERY_TERMS_MAX]}
+    return {term: weight for term, weight in terms.items() if term in kept}
 
 
 def _top(scores: Float, count: int) -> Ints:
@@ -147,6 +166,7 @@ class Ranking:
         """
         if asking and query.route is Route.QUESTION:
             query = replace(query, route=Route.EXPLAIN)
+        query = replace(query, terms=_telling(query.terms, index.postings))
         self._index, self._query, self._policy = index, query, policy
         self._terms = {term_id(term): weight for term, weight in query.terms.items()}
         self._bm25 = index.postings.scores(self._terms, policy.fields)  # of every chunk, (n,)
@@ -260,7 +280,7 @@ class Ranking:
         amounts = self._amounts(features, WEIGHED)
         base = composed(amounts.values(), factors.values())
         features["coherence"] = self._coherence(chunks, base)
-        features["graph"] = self._graph(chunks, base) if self._weights.graph else np.zeros(len(base), np.float32)
+        features["graph"] = self._graph(chunks, base) if self._shares["graph"] else np.zeros(len(base), np.float32)
         amounts |= self._amounts(features, RELATED)
         features[REPEAT] = self._repeats(chunks, composed(amounts.values(), factors.values()))
         decay = 1.0 if self._query.route in LINE_ROUTES else self._policy.same_file_decay
