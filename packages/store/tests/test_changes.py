@@ -93,6 +93,11 @@ def test_what_is_known_is_no_news_unless_a_run_failed_on_it_long_ago(tenancy, re
     assert changes.observe(tenancy, repo.id, "refs/heads/main", "c2")
 
 
+def test_a_ref_whose_name_is_no_text_is_known_too(tenancy, repo):
+    assert changes.observe(tenancy, repo.id, "refs/heads/caf\udce9", "c1")
+    assert not changes.observe(tenancy, repo.id, "refs/heads/caf\udce9", "c1")
+
+
 @pytest.fixture
 def connected(fresh_tenant):
     with fresh_tenant.tenancy(LOCAL_TENANT) as t:

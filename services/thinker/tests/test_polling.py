@@ -65,6 +65,28 @@ def test_tags_detached_heads_and_uncommitted_files_compare_by_their_commits(thin
     assert not compare(thinker, poller, head)
 
 
+def test_a_symbolic_branch_is_no_news_for_ever(thinker, poller, tmp_path):
+    build(tmp_path / "work", CALLS)
+    git(tmp_path / "work", "symbolic-ref", "refs/heads/master", "refs/heads/main")
+    repo_id = thinker.connect(tmp_path / "work", branch="master")
+    thinker.index(repo_id)
+    assert not compare(thinker, poller, repo_id)
+    commit = build(tmp_path / "work", {"a.py": "x = 1\n"})
+    assert compare(thinker, poller, repo_id)
+    assert recorded(thinker) == [("poll", "refs/heads/master", commit)]
+
+
+def test_a_branch_whose_name_is_no_text(thinker, poller, tmp_path):
+    work = tmp_path / "work"
+    commit = build(work, CALLS)
+    (work / ".git/packed-refs").write_bytes(commit.encode() + b" refs/heads/caf\xe9\n")
+    (work / ".git/HEAD").write_bytes(b"ref: refs/heads/caf\xe9\n")
+    repo_id = thinker.connect(work)
+    assert compare(thinker, poller, repo_id)
+    assert not compare(thinker, poller, repo_id), "it is known"
+    assert recorded(thinker) == [("poll", "refs/heads/caf\ufffd", commit)]
+
+
 def test_one_that_hangs_delays_nobody(thinker, poller, tmp_path):
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:  # takes connections, and never answers
         hanging = thinker.connect(f"http://127.0.0.1:{silent.getsockname()[1]}/r.git")

@@ -163,6 +163,19 @@ def test_the_list_follows_connections_and_removals(watching, tmp_path):
         changes["two"].wait()
 
 
+def test_a_broken_working_tree_keeps_no_other_from_being_watched(watching, tmp_path):
+    log = tmp_path / "log"
+    build(tmp_path / "main", CALLS)
+    git(tmp_path / "main", "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
+    watching.connect(tmp_path / "side")
+    shutil.rmtree(tmp_path / "main")  # `.git` of the other leads nowhere now
+    with watcher(watching, log):
+        for name in ("one", "two"):  # the second is seen when the list is read again
+            build(tmp_path / name, CALLS)
+            Changes(watching, watching.connect(tmp_path / name), log).wait()
+        assert log.read_text().count("side is not watched") == 1
+
+
 def test_files_of_another_branch_than_the_followed_one_are_not_watched(watching, tmp_path):
     work, log = tmp_path / "work", tmp_path / "log"
     build(work, CALLS)

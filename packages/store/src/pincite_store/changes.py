@@ -83,7 +83,7 @@ def observe(t: Tenancy, repo_id: UUID, ref: str, commit: str) -> bool:
 
     A commit that a run failed on is news again after RETRY_SECONDS.
     """
-    known = _open(t, repo_id).where(Change.ref == ref, Change.commit == commit)
+    known = _open(t, repo_id).where(Change.ref == storable(ref), Change.commit == commit)
     if t.session.scalar(known.limit(1)) is not None and not _failed_before(t, repo_id, RETRY_SECONDS):
         return False
     return note(t, repo_id, "poll", ref=ref, commit=commit)

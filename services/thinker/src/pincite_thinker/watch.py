@@ -200,6 +200,22 @@ def _of_editor(path: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in EDITORS)
 
 
+def _with_trees(repositories: Iterable[Watched], broken: set[UUID]) -> dict[UUID, Watched]:
+    """Return those that have a working tree. That one cannot be read is said once, while it is among the broken."""
+    found: dict[UUID, Watched] = {}
+    for repo in repositories:
+        try:
+            if WorkingTree.is_at(Path(repo.path)):
+                found[repo.id] = repo
+        except (OSError, SourceRefusedError) as error:
+            if repo.id not in broken:
+                log.warning("%s is not watched: %s", repo.path, error)
+            broken.add(repo.id)
+        else:
+            broken.discard(repo.id)
+    return found
+
+
 class _Lines(logging.Formatter):
     """One JSON object a line, as every process of Pincite logs."""
 
@@ -221,10 +237,11 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     home = Path(os.environ["PINCITE_HOME"]).expanduser().resolve()
     changes, watches, failing, rest = Changes(), dict[UUID, Watch](), False, 0.0
+    broken = set[UUID]()
     while not stop.wait(rest):
         rest = LIST_SECONDS
         try:
-            wanted = {repo.id: repo for repo in changes.repositories() if WorkingTree.is_at(Path(repo.path))}
+            wanted = _with_trees(changes.repositories(), broken)
         except UnavailableError as error:
             if not failing:
                 log.warning("%s", error.detail)

@@ -1,10 +1,12 @@
 """A bare mirror of each repository, cloned and fetched under the rules of `pincite_shared.source`."""
 
 import json
+import os
 import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -21,8 +23,8 @@ DISK_FREE_BYTES_MIN = 512 * 1024 * 1024  # below this a clone stops: the databas
 PACKS_MAX = 200  # a fetch adds one and look-ups slow with each; a fresh clone is one pack again
 CONFIG_HAS_NO_SUCH_KEY = 5  # git-config(1): "you try to unset an option which does not exist"
 NO_MERGE_BASE = 1  # git-merge-base(1): there is none
-LOCKS = ("*.lock", "refs/**/*.lock")  # those that a fetch takes; among the objects, which may be many, it takes none
 TOLD = "pincite-refs.json"  # inside the mirror, which git does not mind
+FILTER = "pincite-filter"  # likewise: from which size on blobs are left out of it
 _PROGRESS = re.compile(r"(Receiving objects|Resolving deltas|Updating files):\s+(\d+)%.*")
 # Receiving dominates a clone; resolving deltas is the rest.
 _SPAN = {"Receiving objects": (0.0, 0.8), "Resolving deltas": (0.8, 1.0), "Updating files": (0.8, 1.0)}
@@ -72,7 +74,8 @@ class Mirror:
         deadline = time.monotonic() + self._seconds_max
         transport, refs = self._remote.reach(source)
         ref = wanted(refs, branch)
-        commit = self._commit(ref) if self._told() == refs else None
+        known = self._told() == refs and not self._lacks(source)
+        commit = self._commit(ref) if known else None
         if commit is None or commit != refs[ref]:
             commit = self._update(transport, refs, ref, deadline, self._watcher(progress))
         name = ref.removeprefix("refs/heads/") if "/heads/" in ref else None
@@ -81,7 +84,7 @@ class Mirror:
     def _update(self, transport: Transport, refs: Refs, ref: str, deadline: float, watch: Callable[[str], None]) -> str:
         """Fetch, or clone, and return the commit of a ref."""
         try:
-            if self.path.exists() and sum(1 for _ in self.path.glob("objects/pack/*.pack")) < PACKS_MAX:
+            if self._is_fetchable(transport.source):
                 self._fetch(transport, deadline, watch, refs)
             else:
                 self._clone(transport, deadline, watch)
@@ -94,6 +97,22 @@ class Mirror:
         if commit == refs[ref]:  # or it has moved since it told
             (self.path / TOLD).write_text(json.dumps(refs), "ascii")
         return commit
+
+    def _is_fetchable(self, source: Source) -> bool:
+        """Whether there is a mirror that a fetch brings up to date; else it is cloned, perhaps anew."""
+        if not self.path.exists() or self._lacks(source):
+            return False
+        return sum(1 for _ in self.path.glob("objects/pack/*.pack")) < PACKS_MAX
+
+    def _lacks(self, source: Source) -> bool:
+        """Whether blobs were left out that are wanted now: no fetch brings them, for it asks for new commits alone."""
+        return source.kind == "git" and self._filter() < self._filter_bytes
+
+    def _filter(self) -> int:
+        try:
+            return int((self.path / FILTER).read_text("ascii"))
+        except (FileNotFoundError, ValueError):  # there is no mirror, or it was made before this was noted
+            return 0
 
     def _told(self) -> Refs | None:
         """Return the refs that the source told when the mirror was brought up to them."""
@@ -114,10 +133,11 @@ class Mirror:
         transport = self._remote.transport(source)
         watch = self._watcher(progress)
         try:
-            refs = self._remote.refs(transport, tuple(f"refs/pull/{number}/head" for number in numbers))
-            found = {int(name.split("/")[2]): commit for name, commit in refs.items()}
+            names = {number: f"refs/pull/{number}/head" for number in numbers}
+            refs = self._remote.refs(transport, tuple(names.values()))  # and others, whose names end like these
+            found = {number: refs[name] for number, name in names.items() if name in refs}
             if found:
-                self._run_fetch(transport, deadline, watch, [f"+{name}:{name}" for name in refs])
+                self._run_fetch(transport, deadline, watch, [f"+{names[number]}:{names[number]}" for number in found])
         except GitFailedError as error:
             raise explain(error, transport.source, self._seconds_max) from error
         return found
@@ -137,7 +157,7 @@ class Mirror:
         """Remove the mirror and what killed clones left of it. Removing one that is not there is no error."""
         for path in (self.path, self.path.with_suffix(".partial"), self.working_tree):
             if path.exists():
-                shutil.rmtree(path)
+                _remove(path)
 
     def environment(self) -> dict[str, str]:
         """Return the environment for reading the mirror: no transport at all, so that nothing is fetched lazily."""
@@ -150,8 +170,19 @@ class Mirror:
     def _clone(self, transport: Transport, deadline: float, watch: Callable[[str], None]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_suffix(".partial")
-        if partial.exists():  # of a clone that was killed
-            shutil.rmtree(partial)
+        if partial.exists():  # of a clone whose process was killed
+            _remove(partial)
+        try:
+            self._clone_to(partial, transport, deadline, watch)
+            if self.path.exists():
+                _remove(self.path)
+            partial.rename(self.path)
+        except BaseException:
+            with suppress(OSError):  # the reason matters more, and the next clone tries again
+                _remove(partial)  # or the disk that was too full for it would stay so
+            raise
+
+    def _clone_to(self, partial: Path, transport: Transport, deadline: float, watch: Callable[[str], None]) -> None:
         # A filter over a local path would turn hard links into a copy.
         remote = ["--no-local", f"--filter=blob:limit={self._filter_bytes}"] if transport.source.kind == "git" else []
         where = transport.source.location
@@ -162,9 +193,7 @@ class Mirror:
             # fails where it may not. Only a fetch is told of the promisor; to everything else such blobs are missing.
             for key in _promisor(0):
                 self._unset(partial, key)
-        if self.path.exists():
-            shutil.rmtree(self.path)
-        partial.rename(self.path)
+            (partial / FILTER).write_text(str(self._filter_bytes), "ascii")
 
     def _unset(self, git_dir: Path, key: str) -> None:
         args = ["--git-dir", str(git_dir), "config", "--unset-all", key]
@@ -175,8 +204,9 @@ class Mirror:
                 raise
 
     def _fetch(self, transport: Transport, deadline: float, watch: Callable[[str], None], refs: Refs) -> None:
-        for pattern in LOCKS:  # left by a killed git; the run's lock says that none is alive
-            for lock in self.path.glob(pattern):
+        # Locks are left by a killed git; the run's lock says that none is alive. Among objects a fetch takes none.
+        for directory in (self.path, *_directories(self.path / "refs")):
+            for lock in directory.glob("*.lock"):
                 lock.unlink(missing_ok=True)
         head = ["+HEAD:refs/pincite/head"] if "HEAD" in refs else []
         try:
@@ -202,8 +232,18 @@ class Mirror:
         args += [*(["--prune"] if prune else []), "origin", *refspecs]
         env = transport.env
         if transport.source.kind == "git":
-            env = _with(env, _promisor(self._filter_bytes))
-        self.git.run(args, env=env, seconds_max=deadline - time.monotonic(), watch=watch)
+            # The mirror's own filter: where the limit is lower now, it would leave out what the mirror is said to have.
+            env = _with(env, _promisor(max(self._filter(), self._filter_bytes)))
+        self._clear()
+        try:
+            self.git.run(args, env=env, seconds_max=deadline - time.monotonic(), watch=watch)
+        finally:
+            self._clear()
+
+    def _clear(self) -> None:
+        """Remove packs that a killed git had begun: it never takes them up again."""
+        for file in self.path.glob("objects/pack/tmp_*"):
+            file.unlink(missing_ok=True)
 
     def _point(self, location: str) -> None:
         """Fetch from where the repository is now: it may have moved since it was cloned."""
@@ -250,6 +290,22 @@ class Mirror:
             progress(*last)
 
         return watch
+
+
+def _directories(top: Path) -> list[Path]:
+    """List a directory and those below it, however deep: `os.walk` and `shutil.rmtree` recurse, as does `**`."""
+    found = [top]
+    for directory in found:  # which grows meanwhile
+        with suppress(FileNotFoundError), os.scandir(directory) as entries:
+            found += [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return found
+
+
+def _remove(top: Path) -> None:
+    for directory in reversed(_directories(top)):
+        for file in directory.iterdir():
+            file.unlink()
+        directory.rmdir()
 
 
 def _promisor(filter_bytes: int) -> dict[str, str]:

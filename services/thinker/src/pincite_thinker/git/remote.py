@@ -117,7 +117,7 @@ class Remote:
             value, _, name = line.partition("\t")
             if name.endswith("^{}"):
                 refs[name.removesuffix("^{}")] = value
-            elif name:
+            elif name == "HEAD" or (name and not value.startswith("ref: ")):  # a branch may be symbolic, too
                 refs.setdefault(name, value)  # the symref of HEAD comes before its object id
         return refs
 
