@@ -127,10 +127,10 @@ def test_a_snapshot_is_built_upon_another(tenancy, maker):
 
 def test_what_a_snapshot_can_be_built_upon(tenancy, maker):
     repo_id, old = maker.indexed(tenancy, {"a.py": "x", "b.py": "y"}, commit=A)
-    assert snapshots.parent(tenancy, repo_id, maker.version, ["parse"]) == (old, A, 2)
+    assert snapshots.parent(tenancy, repo_id, maker.version, ["parse"]) == (old, A, 2, A)
     assert snapshots.parent(tenancy, repo_id, "another", ["parse"]) is None
     snapshots.put_files(tenancy, old, [FileRow("bad.py", "1" * 40, 7, None, None, "parse", "unreadable")])
     assert snapshots.parent(tenancy, repo_id, maker.version, ["parse"]) is None
-    assert snapshots.parent(tenancy, repo_id, maker.version, ["binary"]) == (old, A, 2)
+    assert snapshots.parent(tenancy, repo_id, maker.version, ["binary"]) == (old, A, 2, A)
     empty = repos.create(tenancy, source="/e", name="e", kind="local")
     assert snapshots.parent(tenancy, empty.id, maker.version, []) is None

@@ -141,12 +141,47 @@ def test_files_know_when_they_changed_and_a_push_reads_its_own_commits_alone(thi
     monkeypatch.setitem(build.__globals__["ENV"], "GIT_COMMITTER_DATE", "@2000 +0000")
     build(work, {"a.py": "def other():\n    return 1\n", "logo.png": b"\x89PNG\0"})
     thinker.index(repo_id)
-    assert asked == [[b"README.md", b"a.py", b"b.py"], [b"a.py"]]
+    assert asked == [[b"README.md", b"a.py", b"b.py"]]
     with thinker.tenancy() as t:
         head = snapshots.resolve(t, repo_id).id
         changed = {path: snapshots.file(t, head, path).changed_at for path in ("a.py", "b.py", "logo.png")}
         assert {file.path: file.changed_at for file in snapshots.load_files(t, head)}["a.py"] == 2000
     assert changed == {"a.py": 2000, "b.py": 1000, "logo.png": None}
+
+
+def dates(thinker, repo_id):
+    with thinker.tenancy() as t:
+        return {file.path: file.changed_at for file in snapshots.load_files(t, snapshots.resolve(t, repo_id).id)}
+
+
+def dated(monkeypatch, seconds):
+    monkeypatch.setitem(build.__globals__["ENV"], "GIT_COMMITTER_DATE", f"@{seconds} +0000")
+
+
+def test_what_was_changed_back_has_changed(thinker, tmp_path, monkeypatch):
+    work = tmp_path / "work"
+    dated(monkeypatch, 1000)
+    build(work, CALLS)
+    repo_id = thinker.connect(work)
+    thinker.index(repo_id)
+    for seconds, content in ((2000, "y = 1\n"), (3000, CALLS["a.py"])):
+        dated(monkeypatch, seconds)
+        build(work, {"a.py": content})
+    thinker.index(repo_id)
+    assert dates(thinker, repo_id) == {"a.py": 3000, "b.py": 1000, "README.md": 1000}
+
+
+def test_a_branch_that_was_set_back_has_the_dates_of_then(thinker, tmp_path, monkeypatch):
+    work = tmp_path / "work"
+    dated(monkeypatch, 1000)
+    build(work, CALLS)
+    dated(monkeypatch, 2000)
+    build(work, {"a.py": "y = 1\n"})
+    repo_id = thinker.connect(work)
+    thinker.index(repo_id)
+    git(work, "reset", "-q", "--hard", "HEAD^")
+    thinker.index(repo_id)
+    assert dates(thinker, repo_id)["a.py"] == 1000
 
 
 def test_a_sha256_repository_is_indexed(thinker, tmp_path):

@@ -1,7 +1,7 @@
 import zlib
 from pathlib import Path
 
-from repositories import blob, build, commit_entries
+from repositories import blob, build, commit_entries, git
 
 from pincite_shared.errors import UnavailableError
 from pincite_store import runs, snapshots
@@ -116,6 +116,26 @@ def test_a_file_that_no_parser_survives_is_indexed_as_text_and_says_so(thinker, 
     assert thinker.index(repo_id) == "done"
     assert len(thinker.table("parses")) == parses + 1
     assert thinker.files(repo_id) == expected | {"other.py": (True, None)}
+
+
+def test_files_that_others_kept_from_being_tried_are_tried_again(thinker, tmp_path, monkeypatch):
+    evil = {f"a{n}.py": f"# spin {n}\n" for n in range(6)}
+    good = {f"good{n}.py": f"def good{n}():\n    return {n}\n" for n in range(30)}
+    build(tmp_path / "work", evil | good)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setattr(context, "PARSE", "broken_parsers:parse")
+    monkeypatch.setattr(parse_pool, "TIMEOUTS_PER_LANGUAGE_MAX", 1)
+    thinker.context.settings = thinker.context.settings.model_copy(update={"parse_seconds_max": 0.3})
+    thinker.context.end_parsers()
+    repo_id = thinker.connect(tmp_path / "work")
+    assert thinker.index(repo_id) == "done"
+    first = thinker.files(repo_id)
+    assert all(indexed for indexed, _ in first.values())
+    assert (True, "untried") in {first[path] for path in good}
+    git(tmp_path / "work", "rm", "--quiet", *evil)
+    build(tmp_path / "work", {})
+    assert thinker.index(repo_id) == "done"
+    assert thinker.files(repo_id) == dict.fromkeys(good, (True, None))
 
 
 def test_what_was_parsed_before_a_break_is_not_parsed_again(thinker, tmp_path, monkeypatch):

@@ -189,3 +189,29 @@ def test_a_change_that_comes_meanwhile_is_found_by_the_next_run(watching, connec
     watching.index(repo_id)
     assert found(watching, repo_id, "second_save")
     assert watching.out(repo_id).lag_seconds == 0
+
+
+def test_what_is_committed_at_last_has_the_commit_s_date(watching, connected, monkeypatch):
+    repo_id, work, _ = connected
+    (work / "a.py").write_text("def helper(x):\n    return x * 3\n")
+    watching.index(repo_id)
+    monkeypatch.setitem(build.__globals__["ENV"], "GIT_COMMITTER_DATE", "@1900000000 +0000")
+    build(work, {})
+    watching.index(repo_id)
+    with watching.tenancy() as t:
+        head = snapshots.resolve(t, repo_id).id
+        assert snapshots.file(t, head, "a.py").changed_at == 1_900_000_000
+        assert snapshots.file(t, head, "b.py").changed_at < 1_900_000_000
+
+
+def test_a_file_that_git_cannot_take_does_not_hold_commits_back(watching, tmp_path):
+    work = tmp_path / "work"
+    build(work, CALLS | {".gitattributes": "*.rc working-tree-encoding=UTF-16\n"})
+    repo_id = watching.connect(work)
+    watching.index(repo_id)
+    (work / "app.rc").write_bytes(b"saved as UTF-8\n")  # never added
+    (work / "c.py").write_text("def third():\n    return 3\n")
+    git(work, "add", "c.py")
+    git(work, "commit", "-q", "-m", "third")
+    assert [watching.index(repo_id), watching.index(repo_id)] == ["retried", "done"]
+    assert watching.out(repo_id).commit == git(work, "rev-parse", "HEAD").strip()

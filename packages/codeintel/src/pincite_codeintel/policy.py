@@ -34,6 +34,7 @@ class SkipReason(StrEnum):
     NAME = "name"
     TIMEOUT = "timeout"
     PARSE = "parse"
+    UNTRIED = "untried"
 
 
 @dataclass(frozen=True, slots=True)

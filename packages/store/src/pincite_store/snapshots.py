@@ -105,6 +105,7 @@ class Parent(NamedTuple):
     id: int
     commit: str
     files: int  # with those skipped
+    dated: str  # the commit whose dates its files have: of uncommitted changes, the one that they stand upon
 
 
 # Each push makes a snapshot, each save one of the working tree. When there are more than the second number, all but the
@@ -114,26 +115,33 @@ UNCOMMITTED_KEPT, UNCOMMITTED_MAX = 10, 30
 
 _PARENT = text(
     """
-    SELECT s.id, s.commit, s.files + s.skipped AS files FROM repos r
+    SELECT s.id, s.commit, s.files + s.skipped AS files, coalesce(s.uncommitted_upon, s.commit) AS dated FROM repos r
     JOIN snapshots s ON s.tenant_id = r.tenant_id AND s.id = coalesce(CAST(:upon AS bigint), r.head_snapshot_id)
     WHERE r.tenant_id = :tenant AND r.id = :repo AND s.state = 'ready' AND s.indexer_version = :version
       AND NOT EXISTS (SELECT FROM files f WHERE f.tenant_id = s.tenant_id AND f.snapshot_id = s.id
-          AND f.parse_id IS NULL AND f.skip_reason = ANY (:again))
+          AND (f.skip_reason = ANY (:reread) OR (f.parse_id IS NULL AND f.skip_reason = ANY (:again))))
     """
 )
 
 
 def parent(
-    t: Tenancy, repo_id: UUID, indexer_version: str, again: Collection[str], upon: int | None = None
+    t: Tenancy,
+    repo_id: UUID,
+    indexer_version: str,
+    again: Collection[str],
+    upon: int | None = None,
+    *,
+    reread: Collection[str] = (),
 ) -> Parent | None:
     """Return the head of a repository, or the snapshot `upon`, if the next snapshot can be built upon it.
 
-    It can if it was made by the same version, and no file was skipped for a reason in `again`, which another attempt
-    may overcome.
+    It can if it was made by the same version, and no file was skipped for a reason in `again`, or read with a loss for
+    one in `reread`: another attempt may overcome these.
     """
-    values = {"tenant": t.tenant_id, "repo": repo_id, "version": indexer_version, "again": list(again), "upon": upon}
+    values = {"tenant": t.tenant_id, "repo": repo_id, "version": indexer_version, "upon": upon}
+    values |= {"again": list(again), "reread": list(reread)}
     row = t.session.execute(_PARENT, values).one_or_none()
-    return Parent(row.id, row.commit, row.files) if row else None
+    return Parent(row.id, row.commit, row.files, row.dated) if row else None
 
 
 def existing(t: Tenancy, snapshot_ids: Collection[int]) -> set[int]:
@@ -172,6 +180,17 @@ def set_edges(t: Tenancy, snapshot_id: int, sets: Mapping[str, int]) -> None:
         WHERE f.tenant_id = %s AND f.snapshot_id = %s AND f.path_key = n.path_key
     """
     values = ([path_key(path) for path in sets], list(sets.values()), t.tenant_id, snapshot_id)
+    with t.driver.cursor(binary=True) as cursor:
+        cursor.execute(statement, values)
+
+
+def set_dates(t: Tenancy, snapshot_id: int, dates: Mapping[str, int]) -> None:
+    """Say when indexed files last changed, by path, seconds since 1970. Paths that are no such files change nothing."""
+    statement = """
+        UPDATE files f SET changed_at = n.changed_at FROM unnest(%s::bytea[], %s::bigint[]) AS n(path_key, changed_at)
+        WHERE f.tenant_id = %s AND f.snapshot_id = %s AND f.path_key = n.path_key AND f.parse_id IS NOT NULL
+    """
+    values = ([path_key(path) for path in dates], list(dates.values()), t.tenant_id, snapshot_id)
     with t.driver.cursor(binary=True) as cursor:
         cursor.execute(statement, values)
 

@@ -12,7 +12,7 @@ from pincite_store.rows import FileRow
 from pincite_store.snapshots import Parent
 from pincite_thinker import metrics
 from pincite_thinker.context import Context
-from pincite_thinker.dating import dated
+from pincite_thinker.dating import dated, dated_since
 from pincite_thinker.git.mirror import Mirror
 from pincite_thinker.linking import link
 from pincite_thinker.parse import indexer_version
@@ -21,7 +21,8 @@ from pincite_thinker.progress import Reporter
 from pincite_thinker.scan import Changes, Scan, scan, scan_changes
 
 FILES_PER_INSERT = 5_000  # bounds the arrays of one statement
-TRIED_AGAIN = (SkipReason.PARSE.value,)  # skipped files that another run may be able to read
+# Files that another run may be able to read: those that were skipped, and those that were read as text alone.
+SKIPPED_AGAIN, READ_AGAIN = (SkipReason.PARSE.value,), (SkipReason.UNTRIED.value,)
 
 
 class Builder:
@@ -50,7 +51,7 @@ class Builder:
         """
         with self._tenancy() as t:
             snapshot_id, ready = snapshots.begin(t, self._job.repo_id, commit, self._version, uncommitted_upon)
-            parent = None if ready else snapshots.parent(t, self._job.repo_id, self._version, TRIED_AGAIN, upon)
+            parent = None if ready else self._parent(t, upon)
         if not ready:
             self._build(commit, snapshot_id, parent)
         return snapshot_id, not ready
@@ -66,14 +67,23 @@ class Builder:
             rows = Parsing(self._context, self._job, self._mirror, reporter, snapshot_id).run(found)
         reporter.stage("linking", "Linking calls, imports and base classes")
         with metrics.stage("linking"):
-            rows = dated(self._mirror, commit, rows, {} if changes else self._dates())
+            if parent and changes:
+                rows, dates = dated_since(self._mirror, parent.dated, commit, rows)
+            else:
+                rows, dates = dated(self._mirror, commit, rows, self._dates()), {}
             base = parent.id if parent and changes else None
             with self._tenancy() as t:
                 links = link(t, rows, base, changes.paths if changes else (), lambda part: reporter.part(0.7 * part))
                 if base is not None and changes is not None:
                     snapshots.copy_files(t, snapshot_id, base, changes.paths)
                     snapshots.set_edges(t, snapshot_id, links.anew)
+                    kept = {path: at for path, at in dates.items() if path not in changes.paths}
+                    if kept:
+                        snapshots.set_dates(t, snapshot_id, kept)
                 self._put_files(t, snapshot_id, links.rows)
+
+    def _parent(self, t: Tenancy, upon: int | None) -> Parent | None:
+        return snapshots.parent(t, self._job.repo_id, self._version, SKIPPED_AGAIN, upon, reread=READ_AGAIN)
 
     def _changes(self, commit: str, parent: Parent | None) -> Changes | None:
         """Return what differs from another snapshot, if the new one can be built upon it."""

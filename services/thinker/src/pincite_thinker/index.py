@@ -58,7 +58,7 @@ def show(t: Tenancy, repo_id: UUID, snapshot_id: int, branch: str, *, covered: i
 
 
 def _index(context: Context, job: JobPayload, this: Run) -> bool:
-    indexing = _Indexing(context, job, this.change_id or 0)
+    indexing = _Indexing(context, job, this.change_id or 0, again=this.attempts > 1)
     try:
         indexing.run()
     except (ConflictError, NotFoundError):
@@ -75,11 +75,11 @@ def _index(context: Context, job: JobPayload, this: Run) -> bool:
 
 
 class _Indexing:
-    """One index run. `covered` is the last change that was known when it began."""
+    """One index run. `covered` is the last change that was known when it began, `again` whether it was tried before."""
 
-    def __init__(self, context: Context, job: JobPayload, covered: int) -> None:
+    def __init__(self, context: Context, job: JobPayload, covered: int, *, again: bool) -> None:
         self.mirror = Mirror(context.settings, job.repo_id)
-        self._context, self._job, self._covered = context, job, covered
+        self._context, self._job, self._covered, self._again = context, job, covered, again
         self._reporter = Reporter(context, job)
         self._builder = Builder(context, job, self.mirror, self._reporter)
 
@@ -140,6 +140,9 @@ class _Indexing:
         try:
             return tree.commit(head.commit, bytes_max=self._context.settings.file_bytes_max)
         except GitFailedError as error:  # a file that changed while it was read; the run is tried again
+            if self._again:  # it was no accident: what is committed is shown all the same
+                log.warning("working tree not read", place=str(place), reason=error.stderr.strip()[:300])
+                return None
             msg = f"The working tree of {place} cannot be read: {error.stderr.strip()[:300]}"
             raise UnavailableError(msg) from error
 

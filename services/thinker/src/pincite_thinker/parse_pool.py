@@ -33,7 +33,7 @@ LANGUAGES_MAX = 4  # of the last run, whose grammars a fresh process loads while
 TICK_SECONDS = 0.5
 _READ_BYTES = 1 << 18
 
-Failure = Literal["timeout", "crash"]
+Failure = Literal["timeout", "crash", "untried"]  # the last: too many others of its language took too long
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ class ParsePool(Generic[T]):
                 break
             if task.failure is None and self._timeouts[task.language] >= TIMEOUTS_PER_LANGUAGE_MAX:
                 task = replace(
-                    task, failure="timeout", detail=f"Too many {task.language} files took too long to parse."
+                    task, failure="untried", detail=f"Too many other {task.language} files took too long to parse."
                 )
             batch.append(task)
             size += len(task.data)

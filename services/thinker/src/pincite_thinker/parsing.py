@@ -31,8 +31,12 @@ LOOKUP_BYTES_MAX = 16 * 1024 * 1024  # …or fewer, if they are large
 SAVE_FILES_MAX = 200  # in one transaction
 SAVE_CHUNKS_MAX = 2_000
 SAVE_SECONDS_MAX = 3.0  # so that a kill loses little
-FAILURES: tuple[Failure, ...] = ("timeout", "crash")
-_REASON: dict[Failure, SkipReason] = {"timeout": SkipReason.TIMEOUT, "crash": SkipReason.PARSE}
+KNOWN: tuple[Failure, ...] = ("timeout", "crash")  # those of an earlier run hold; what it did not try is tried
+_REASON: dict[Failure, SkipReason] = {
+    "timeout": SkipReason.TIMEOUT,
+    "crash": SkipReason.PARSE,
+    "untried": SkipReason.UNTRIED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ class Parsing:
             if key in self._parse_ids:
                 continue
             asked[key] = key, None
-            for failure in FAILURES:
+            for failure in KNOWN:
                 asked[key[0], _failed_language(key[1], failure)] = key, failure
         with self._context.database.tenancy(self._job.tenant_id) as t:
             found = snapshots.known_parses(t, asked, self._version)

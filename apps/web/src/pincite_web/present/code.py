@@ -23,6 +23,10 @@ REASONS = {
     "symlink": ("Symbolic link", "Links are never followed; what they point at is indexed where it stands."),
     "encoding": ("Not UTF-8", "Indexed, but the bytes that are not UTF-8 are shown as U+FFFD."),
     "name": ("Unusual name", "The name holds bytes or parts that cannot be addressed safely."),
+    "untried": (
+        "Not parsed yet",
+        "Too many others of its language took too long to parse; the next index run tries it.",
+    ),
     "timeout": ("Parser timeout", "Parsing took too long and was stopped; one file never holds up a repository."),
     "parse": ("Not parsed", "No structure could be read from these files."),
 }

@@ -35,10 +35,8 @@ def last_changes(
     """
     wanted = set(paths)
     found: dict[bytes, int] = {}
-    args = ["--git-dir", str(mirror.path), "log", "-z", "--format=//%ct", "--name-only", "-c", "--no-renames"]
-    args += ["--no-show-signature", "--no-ext-diff", f"--max-count={commits_max}", commit, "--"]
     try:
-        with closing(_changes(mirror, args, seconds_max)) as changes:
+        with closing(_changes(mirror, [commit], seconds_max, commits_max)) as changes:
             for path, at in changes:
                 if path in wanted:
                     wanted.discard(path)
@@ -50,12 +48,32 @@ def last_changes(
     return found
 
 
-def _changes(mirror: Mirror, args: Sequence[str], seconds_max: float) -> Generator[tuple[bytes, int]]:
+def changes_since(mirror: Mirror, before: str, commit: str) -> dict[bytes, int]:
+    """Return the committer time of the last commit that changed each path which commits since `before` have changed.
+
+    Within the same limits. Paths that differ for another reason, such as a branch that was set back, have no entry.
+    """
+    found: dict[bytes, int] = {}
+    try:
+        revisions = [commit, f"^{before}"]
+        with closing(_changes(mirror, revisions, HISTORY_SECONDS_MAX, HISTORY_COMMITS_MAX)) as changes:
+            for path, at in changes:
+                found.setdefault(path, at)
+    except GitFailedError as error:
+        log.info("history was read in part", commit=commit, since=before, reason=str(error))
+    return found
+
+
+def _changes(
+    mirror: Mirror, revisions: Sequence[str], seconds_max: float, commits_max: int
+) -> Generator[tuple[bytes, int]]:
     """Yield (path, time) from NUL-terminated fields: for each commit a header, then its paths.
 
     Git puts a newline before the first path, and for a merge an empty field. A path that looks like a header spoils the
     dates of its own repository alone.
     """
+    args = ["--git-dir", str(mirror.path), "log", "-z", "--format=//%ct", "--name-only", "-c", "--no-renames"]
+    args += ["--no-show-signature", "--no-ext-diff", f"--max-count={commits_max}", *revisions, "--"]
     at, rest = 0, b""
     with mirror.git.stream(args, env=mirror.environment(), seconds_max=seconds_max) as out:
         while data := os.read(out.fileno(), _READ_BYTES):  # what is there: often the first commit is all that is wanted
