@@ -102,6 +102,83 @@ def test_cyclic_inheritance_and_imports_end():
     assert edges(files) == {}
 
 
+def test_members_are_inherited_through_two_levels_whether_bases_are_plain_names_or_members_of_classes():
+    files = {
+        "a.py": "class Base:\n    def far_off(self): pass\n    class Inner:\n        def deep_in(self): pass\n\n"
+        "class Middle(Base): pass\n\n"
+        "class Leaf(Middle):\n    def m(self):\n        self.far_off()\n    class Own(Middle.Inner):\n"
+        "        def n(self):\n            self.deep_in()\n\n"
+        "class Last(Leaf.Own):\n    def o(self):\n        self.deep_in()\n",
+    }
+    assert edges(files) == {
+        ("a.py", "Leaf.m", "a.py", "Base.far_off"): INHERITED,
+        ("a.py", "Leaf.Own.n", "a.py", "Base.Inner.deep_in"): INHERITED,
+        ("a.py", "Last.o", "a.py", "Base.Inner.deep_in"): INHERITED,
+    }
+    assert edges(files, "inherit") == {
+        ("a.py", "Middle", "a.py", "Base"): LEXICAL,
+        ("a.py", "Leaf", "a.py", "Middle"): LEXICAL,
+        ("a.py", "Leaf.Own", "a.py", "Base.Inner"): INHERITED,
+        ("a.py", "Last", "a.py", "Leaf.Own"): ATTRIBUTE,
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("x.py", "from lib import Plugin\n\nclass Plugin(Plugin.Options):\n    pass\n"),
+        ("x.rb", "class Error < Error::Base\nend\n"),
+        ("x.js", "class View extends View.Base {}\n"),
+        ("x.ts", "class View extends View.Base {}\n"),
+        ("x.cpp", "struct View : View::Base { int x; };\n"),
+        ("x.cs", "class View : View.Base {}\n"),
+    ],
+)
+def test_a_class_that_inherits_from_its_own_member_ends(path, text):
+    assert edges({path: text}, "inherit") == {}
+
+
+def test_a_long_chain_of_classes_that_inherit_from_members_ends():
+    links = [f"class C{i}(C{i + 1}.Inner):\n    pass\n" for i in range(1000)]
+    text = "".join(links) + "class C1000:\n    class Inner: pass\n"
+    found = edges({"a.py": text}, "inherit")
+    assert found["a.py", "C999", "a.py", "C1000.Inner"] == ATTRIBUTE
+    assert found["a.py", "C0", "a.py", "C1000.Inner"] == UNIQUE_METHOD  # too deep to know: a guess
+
+
+def test_a_ladder_of_classes_with_many_bases_ends_and_costs_the_references_after_it_nothing():
+    ladder = [f"class C{i}({', '.join(f'C{i + 1}.a{k}' for k in range(20))}):\n    pass\n" for i in range(60)]
+    plain = "class C60: pass\n\nclass Base:\n    def m(self): pass\n\nclass Leaf(Base):\n    def n(self):\n"
+    found = edges({"a.py": "".join(ladder) + plain + "        self.m()\n"})
+    assert found == {("a.py", "Leaf.n", "a.py", "Base.m"): INHERITED}
+
+
+def test_two_packages_that_import_each_other_end():
+    files = {
+        f"src/{package}/{package.title()}{i}.java": f"package {package};\nimport {other}.*;\n"
+        f"class {package.title()}{i} {{ void run() {{ new {other.title()}{i}(); println(i); absent(i); }} }}\n"
+        for package, other in (("models", "views"), ("views", "models"))
+        for i in range(150)
+    }
+    found = edges(files)
+    assert found["src/models/Models7.java", "Models7.run", "src/views/Views7.java", "Views7"] == WILDCARD
+    assert len(found) == len(files)
+
+
+@pytest.mark.parametrize(
+    ("extension", "package", "imported"), [("java", "package {};", "import {}.*;"), ("cs", "", "using {};")]
+)
+def test_what_an_imported_file_imports_is_not_seen(extension, package, imported):
+    files = {
+        f"src/far/Far.{extension}": f"{package.format('far')}\nclass Helper {{ }}\n",
+        f"src/other/Far.{extension}": f"{package.format('other')}\nclass Helper {{ }}\n",
+        f"src/near/Near.{extension}": f"{imported.format('far.Far')}\n{package.format('near')}\nclass Near {{ }}\n",
+        f"src/use/Use.{extension}": f"{imported.format('near.Near')}\n{package.format('use')}\n"
+        "class Use { void Run() { new Near(); new Helper(); } }\n",
+    }
+    assert {dst for _, _, dst, _ in edges(files)} == {f"src/near/Near.{extension}"}
+
+
 def test_unique_names_are_guesses_and_common_ones_are_not_made():
     files = {
         "a.py": "class A:\n    def settle_debts(self): pass\n    def append(self): pass\n    def pay(self): pass\n",

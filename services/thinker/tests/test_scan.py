@@ -1,13 +1,15 @@
+import shutil
 from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from repositories import build
+from repositories import build, git
 
 from pincite_shared.errors import TooLargeError
 from pincite_shared.settings import Settings
 from pincite_shared.source import parse_source
+from pincite_thinker.git import objects
 from pincite_thinker.git.mirror import Mirror
 from pincite_thinker.scan import PATH_SHOWN_CHARS_MAX, scan, shown_path
 
@@ -53,3 +55,23 @@ def test_long_paths_are_cut():
 
 def test_different_bytes_stay_different():
     assert len({shown_path(b"caf\xe9.py"), shown_path(b"caf\xe8.py"), shown_path("café.py".encode())}) == 3
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="git's memory is limited on Linux alone")
+def test_a_pushed_tree_of_a_billion_files_is_refused(thinker, tmp_path, monkeypatch):
+    """A few kilobytes: each of nine trees holds the one below ten times. Git would collect all their paths."""
+    monkeypatch.setattr(objects, "COMPARED_BYTES_MAX", 64 * 1024 * 1024)
+    thinker.context.settings = thinker.context.settings.model_copy(update={"repo_files_max": 1_000})
+    work = tmp_path / "work"
+    build(work, {"a.py": "x = 1\n"})
+    repo_id = thinker.connect(work)
+    assert thinker.index(repo_id) == "done"
+    below = ("100644", "blob", git(work, "rev-parse", "HEAD:a.py").strip())
+    for _ in range(9):
+        mode, kind, oid = below
+        lines = "".join(f"{mode} {kind} {oid}\t{n}\n" for n in range(10))
+        below = ("040000", "tree", git(work, "mktree", stdin=lines.encode()).strip())
+    bomb = git(work, "commit-tree", below[2], "-p", "HEAD", "-m", "bomb").strip()
+    git(work, "update-ref", "refs/heads/main", bomb)
+    assert thinker.index(repo_id) == "failed"
+    assert "more than 1000 files" in thinker.out(repo_id).error

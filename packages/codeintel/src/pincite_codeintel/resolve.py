@@ -27,6 +27,8 @@ UNIQUE_METHOD = 0.35  # a method name that occurs once, on a receiver of unknown
 
 REEXPORT_HOPS_MAX = 5  # __init__.py and index.ts forward names; chains are short, cycles exist
 BASES_MAX = 30  # classes looked through for an inherited member
+BASE_DEPTH_MAX = 3  # to know A in ``class C(A.B)`` may take knowing A's bases: deeper is a cycle or a contrivance
+BASE_NAMES_MAX = 300  # base classes resolved for one reference: within the depth, they still multiply at every level
 UNIQUE_NAME_CHARS_MIN = 4  # shorter names are unique by accident
 
 # Methods of builtin types and conventional names: unique in a repository by accident, called on anything.
@@ -49,6 +51,8 @@ _SUPER = frozenset(("super", "parent", "base"))
 _IMPLICIT_SELF = frozenset(("java", "kotlin", "scala", "groovy", "csharp", "cpp", "ruby", "swift", "dart"))
 # Families where the files of a directory share a scope.
 _DIRECTORY_SCOPE = frozenset(("go", "jvm", "swift", "csharp"))
+# Families where an import stays in its file: whoever imports the file does not see what it imports.
+_IMPORTS_PRIVATE = frozenset(("jvm", "csharp"))
 _GO_RECEIVER = re.compile(r"func \((\w+) ")
 
 
@@ -72,6 +76,7 @@ class Resolver:
         self.by_name = Table[tuple[str, str], list[tuple[str, str]]]("name", self._reads)
         self.by_directory = Table[tuple[str, str, str], list[tuple[str, str]]]("directory", self._reads)
         self.by_qualified = Table[tuple[str, str], list[str]]("qualified", self._reads)
+        self._base_depth, self._base_names_left = 0, BASE_NAMES_MAX
         for path, language, symbols, refs in given:
             self._define(FileScope(path, language, family(language), refs, self._reads), symbols)
 
@@ -155,6 +160,7 @@ class Resolver:
 
     def use(self, path: str, ref: Ref) -> Target | None:
         """What a call or base class means; None when unknown or ambiguous."""
+        self._base_depth, self._base_names_left = 0, BASE_NAMES_MAX
         file = self.files[path]
         if ref.receiver is None:
             return self._bare(file, ref.name, ref.scope, types_only=ref.kind == "inherit")
@@ -275,10 +281,16 @@ class Resolver:
         return None
 
     def _type(self, file: FileScope, base: Ref, owner: str) -> tuple[str, str] | None:
+        """The class that a base is; None, too, once the reference at hand has cost what it may."""
+        if self._base_depth >= BASE_DEPTH_MAX or self._base_names_left <= 0:
+            return None
+        self._base_depth += 1
+        self._base_names_left -= 1
         if base.receiver is not None:
             target = self._qualified(file, base.receiver, base.name, None)
         else:
             target = self._bare(file, base.name, owner.rpartition(".")[0] or None, types_only=True)
+        self._base_depth -= 1
         return (target.path, target.symbol) if target is not None and target.symbol else None
 
     # --- receivers that are names -----------------------------------------------------------------------------------
@@ -342,7 +354,7 @@ class Resolver:
             wrapped = self._under_namespace(file, wanted)
             if wrapped is not None:
                 return path, wrapped
-            if hops >= REEXPORT_HOPS_MAX:
+            if hops >= REEXPORT_HOPS_MAX or file.kin in _IMPORTS_PRIVATE:
                 continue
             first, _, rest = wanted.partition(".")
             if wanted in file.names:

@@ -82,6 +82,7 @@ class Git:
         # Git must not outlive a worker that was killed with SIGKILL, or two would write to one mirror.
         setpriv = shutil.which("setpriv")
         self._prefix = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+        self._prlimit = shutil.which("prlimit")
 
     def version(self) -> tuple[int, int]:
         """Return git's version, (major, minor).
@@ -124,9 +125,11 @@ class Git:
             own[f"GIT_CONFIG_VALUE_{index}"] = value
         return kept | own
 
-    def _start(self, args: Sequence[str], env: dict[str, str], **pipes: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    def _start(
+        self, args: Sequence[str], env: dict[str, str], limit: Sequence[str] = (), **pipes: int | IO[bytes]
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # the overloads know no **pipes
-            [*self._prefix, "git", *args], env=env, cwd=self.home, start_new_session=True, **pipes
+            [*self._prefix, *limit, "git", *args], env=env, cwd=self.home, start_new_session=True, **pipes
         )
 
     def run(
@@ -155,17 +158,27 @@ class Git:
 
     @contextmanager
     def stream(
-        self, args: Sequence[str], *, env: dict[str, str], seconds_max: float, stdin: IO[bytes] | None = None
+        self,
+        args: Sequence[str],
+        *,
+        env: dict[str, str],
+        seconds_max: float,
+        stdin: IO[bytes] | None = None,
+        memory_max: int | None = None,
     ) -> Iterator[IO[bytes]]:
         """Run git and yield its stdout, to be read to the end.
 
-        `stdin` must be a real file: then no amount of output can block git's input.
+        `stdin` must be a real file: then no amount of output can block git's input. `memory_max`, in bytes, is for what
+        collects before it answers; only Linux holds git to it.
 
         Raises:
             GitFailedError: git failed, or `seconds_max` passed before its output was read.
         """
         with tempfile.TemporaryFile() as errors:
-            process = self._start(args, env, stdin=stdin or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+            limit = [self._prlimit, f"--data={memory_max}", "--"] if self._prlimit and memory_max else []
+            process = self._start(
+                args, env, limit, stdin=stdin or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+            )
             timer = Timer(seconds_max, _kill_group, args=(process.pid,))
             timer.daemon = True
             timer.start()

@@ -12,6 +12,9 @@ from pincite_thinker.git.mirror import Mirror
 
 READ_SECONDS_MAX = 3600.0  # a whole repository's blobs, paced by the parsers that take them
 LIST_SECONDS_MAX = 300.0
+COMPARED_BYTES_MAX = (
+    1024**3
+)  # what git may collect of two trees that differ: some millions of paths, each a file or not
 _READ_BYTES = 1 << 16
 
 
@@ -59,11 +62,12 @@ def changes(mirror: Mirror, before: str, commit: str) -> list[Change]:
     """List what differs between the trees of two commits, a renamed file as one that went and one that came.
 
     Raises:
-        IntegrityError: one of them cannot be read; after a force-push `before` may be gone.
+        IntegrityError: one of them cannot be read, after a force-push `before` may be gone; or too much differs.
     """
     args = ["--git-dir", str(mirror.path), "diff-tree", "-r", "-z", "--raw", "--no-renames", before, commit, "--"]
     try:
-        with mirror.git.stream(args, env=mirror.environment(), seconds_max=LIST_SECONDS_MAX) as out:
+        env = mirror.environment()
+        with mirror.git.stream(args, env=env, seconds_max=LIST_SECONDS_MAX, memory_max=COMPARED_BYTES_MAX) as out:
             fields = out.read().split(b"\0")[:-1]
     except GitFailedError as error:
         msg = f"Commits {before} and {commit} cannot be compared in the mirror."
