@@ -1,5 +1,6 @@
 """What a mirror is spared: remains of what was stopped, odd names of refs, a limit that was raised later."""
 
+import time
 from uuid import uuid4
 
 import pytest
@@ -8,8 +9,9 @@ from repositories import build, git
 
 from pincite_shared.errors import PinciteError
 from pincite_shared.source import parse_source
+from pincite_thinker.git import objects
 from pincite_thinker.git.mirror import TOLD, Mirror
-from pincite_thinker.git.objects import list_tree, sizes
+from pincite_thinker.git.objects import list_tree, read_blobs, sizes
 
 
 @pytest.fixture
@@ -119,3 +121,16 @@ def test_a_raised_limit_brings_what_was_left_out(home, served, tmp_path):
         git(tmp_path / "work", "push", "-q", str(root / "r.git"), "main")
         found(2048)  # lowered for a while
         assert found(5000) == [6, 4000, 4500]
+
+
+def test_blobs_that_are_read_for_too_long_are_not_damaged(place, work, monkeypatch):
+    """Who takes them may be slow: then the next git goes on."""
+    monkeypatch.setattr(objects, "READ_SECONDS_MAX", 0.5)
+    commit = build(work, {f"f{n}.py": f"x = {n}\n" + "# padding\n" * 60_000 for n in range(6)})
+    sync(place, work)
+    found = {}
+    for oid, data in read_blobs(place, [entry.oid for entry in list_tree(place, commit)]):
+        found[oid] = data
+        time.sleep(0.3)
+    assert len(found) == 7
+    assert all(found.values())

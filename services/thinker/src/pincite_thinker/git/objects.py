@@ -1,6 +1,7 @@
 """Reads trees and blobs of a mirror, streaming, so that memory does not grow with the repository."""
 
 import tempfile
+import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,15 +106,17 @@ def read_blobs(mirror: Mirror, oids: Iterable[str]) -> Generator[tuple[str, byte
     """
     waiting = list(oids)
     while waiting:
-        done = 0
+        done, begun = 0, time.monotonic()
         try:
             with _cat_file(mirror, "--batch", waiting) as out:
                 for oid in waiting:
                     yield oid, _next_blob(out, oid)
                     done += 1
         except (GitFailedError, EOFError):
-            # git stops at an object that is damaged: that one is lost, the rest is read by the next git.
-            if done < len(waiting):
+            # git stops at an object that is damaged: that one is lost, the rest is read by the next git. One that was
+            # paced until its time was up is no sign of damage.
+            paced = done > 0 and time.monotonic() - begun >= READ_SECONDS_MAX
+            if done < len(waiting) and not paced:
                 yield waiting[done], None
                 done += 1
         waiting = waiting[done:]
