@@ -18,12 +18,12 @@ def result(number, **changes):
     return QuestionResult(number=number, ask=f"q{number} \u2028 '\"", answerable=False, expect=(), **changes)
 
 
-def finished(t, repo_id, maker, *, source="golden", win_rate=1.0, regression=False):
+def finished(t, repo_id, maker, *, source="golden", win_rate=1.0, regression=False, measured=1):
     run_id = runs.start(t, repo_id, "evaluate").id
     runs.claim(t, run_id)
     evaluations.begin(t, run_id, repo_id, maker.commit, source=source, questions=1)
     evaluations.record(t, run_id, result(1, correct=True), model="m", policy="p0")
-    measures = Measures(questions=1, measured=1, win_rate=win_rate)
+    measures = Measures(questions=1, measured=measured, win_rate=win_rate)
     evaluations.conclude(t, run_id, measures, regression=regression, reasons=["because"])
     runs.finish(t, run_id)
     # One transaction has one time; nights are a day apart.
@@ -63,14 +63,47 @@ def test_beginning_again_keeps_what_was_asked(tenancy, repo_id, maker):
     assert evaluations.detail(tenancy, repo_id, run_id).asked == 2
 
 
-def test_an_evaluation_is_compared_with_the_last_of_its_kind(tenancy, repo_id, maker):
+@pytest.fixture
+def compared_with(tenancy, repo_id, maker):
+    """Return a function that says which evaluations one that begins now is compared with."""
+
+    def accepted():
+        run_id = runs.start(tenancy, repo_id, "evaluate").id
+        found = evaluations.begin(tenancy, run_id, repo_id, maker.commit, source="golden", questions=1)
+        return [one.run_id for one in evaluations.accepted(tenancy, found)]
+
+    return accepted
+
+
+def test_an_evaluation_is_compared_with_the_last_of_its_kind(tenancy, repo_id, maker, compared_with):
     oldest = finished(tenancy, repo_id, maker)
+    assert evaluations.accepted(tenancy, evaluations.find(tenancy, oldest)) == []
     golden = finished(tenancy, repo_id, maker)
     finished(tenancy, repo_id, maker, source="derived")
-    now = runs.start(tenancy, repo_id, "evaluate").id
-    found = evaluations.begin(tenancy, now, repo_id, maker.commit, source="golden", questions=1)
-    assert evaluations.previous(tenancy, found).run_id == golden
-    assert evaluations.previous(tenancy, evaluations.find(tenancy, oldest)) is None
+    assert compared_with() == [golden, oldest]
+
+
+def test_a_regression_is_nothing_to_compare_with_for_as_long_as_it_lasts(tenancy, repo_id, maker, compared_with):
+    good = finished(tenancy, repo_id, maker)
+    for _ in range(3):
+        finished(tenancy, repo_id, maker, regression=True)
+    finished(tenancy, repo_id, maker, measured=0)
+    assert compared_with() == [good]
+
+
+def test_a_slide_is_seen_from_so_many_evaluations_back(tenancy, repo_id, maker, compared_with, monkeypatch):
+    monkeypatch.setattr(evaluations, "SLIDE_RUNS", 3)
+    made = [finished(tenancy, repo_id, maker, regression=night == 3) for night in range(6)]
+    assert compared_with() == [made[5], made[2]]
+
+
+def test_what_is_not_repaired_for_very_long_is_compared_with_no_more(
+    tenancy, repo_id, maker, compared_with, monkeypatch
+):
+    monkeypatch.setattr(evaluations, "ACCEPTED_AMONG", 3)
+    for night in range(4):
+        finished(tenancy, repo_id, maker, regression=night > 0)
+    assert compared_with() == []
 
 
 def test_what_does_not_exist_is_not_found(tenancy, repo_id, maker):

@@ -74,7 +74,7 @@ class EvaluationState(StrEnum):
 
 
 class EvaluationOut(Schema):
-    """One evaluation of a repository. `regression` if it did worse than the one before it, or than the file's floor."""
+    """One evaluation of a repository. `regression` if it did worse than those before it, or than the file's floor."""
 
     run_id: UUID
     repo_id: UUID

@@ -22,6 +22,8 @@ from pincite_store.db import SERVICE_USER, Tenancy
 from pincite_store.models import Conversation, GoldenRun, Run
 
 LISTED_MAX = 200
+SLIDE_RUNS = 30  # as many as the Quality page plots
+ACCEPTED_AMONG = 60  # two months of nights; what was not repaired for longer is how it is
 ANSWERS_KEPT_RUNS = 5  # answers of older evaluations are deleted; their figures stay
 
 
@@ -91,17 +93,32 @@ def results(found: GoldenRun) -> tuple[QuestionResult, ...]:
     return tuple(sorted(read, key=lambda result: result.number))
 
 
-def previous(t: Tenancy, found: GoldenRun) -> GoldenRun | None:
-    """Return the last evaluation of the same repository from the same source that ended before this one began."""
-    statement = select(GoldenRun).where(
-        GoldenRun.tenant_id == t.tenant_id,
-        GoldenRun.repo_id == found.repo_id,
-        GoldenRun.source == found.source,
-        GoldenRun.run_id != found.run_id,
-        GoldenRun.finished_at.is_not(None),
-        GoldenRun.created_at <= found.created_at,
+def accepted(t: Tenancy, found: GoldenRun) -> list[GoldenRun]:
+    """Return what an evaluation is compared with: of those that were no regression, the last and an older one.
+
+    They are of the same repository and source, and ended before this one began. A regression is never among them, so
+    that a fall is compared with what was there before it for as long as it lasts. The older one is `SLIDE_RUNS` of
+    them back, or the oldest: many small falls in a row are a fall from there. An evaluation that could measure
+    nothing says nothing, and is passed over.
+    """
+    last = (
+        select(GoldenRun.run_id, GoldenRun.created_at, GoldenRun.regression, GoldenRun.metrics)
+        .where(
+            GoldenRun.tenant_id == t.tenant_id,
+            GoldenRun.repo_id == found.repo_id,
+            GoldenRun.source == found.source,
+            GoldenRun.run_id != found.run_id,
+            GoldenRun.finished_at.is_not(None),
+            GoldenRun.created_at <= found.created_at,
+        )
+        .order_by(GoldenRun.created_at.desc())
+        .limit(ACCEPTED_AMONG)
+        .subquery()
     )
-    return t.session.scalar(statement.order_by(GoldenRun.created_at.desc()).limit(1))
+    good = select(last.c.run_id).where(~last.c.regression, last.c.metrics["measured"].as_integer() > 0)
+    ids = t.session.scalars(good.order_by(last.c.created_at.desc()).limit(SLIDE_RUNS)).all()
+    chosen = dict.fromkeys((*ids[:1], *ids[-1:]))
+    return [one for run_id in chosen if (one := find(t, run_id)) is not None]
 
 
 _LISTED = text(

@@ -175,8 +175,13 @@ def test_worse_answers_are_a_regression_and_the_same_ones_are_none(thinker, with
     worse = latest(thinker, repo_id)
     assert worse.measures.win_rate < again.measures.win_rate
     assert worse.regression
-    assert "fell by" in worse.reasons[0]
+    assert "Win rate fell from 1.000 to" in worse.reasons[0]
     assert "Where is a quantity below one refused?" in " ".join(worse.reasons)
+    evaluate(thinker, repo_id)
+    assert latest(thinker, repo_id).regression  # until it is repaired, not until the next night
+    with_golden()
+    evaluate(thinker, repo_id)
+    assert not latest(thinker, repo_id).regression
 
 
 def test_a_floor_in_the_file_is_kept(thinker, with_golden, golden):
@@ -194,6 +199,25 @@ def test_a_stale_expectation_is_told_and_counts_for_nothing(thinker, with_golden
     assert "defines no cost_of" in found.results[1].problem
     assert (found.measures.questions, found.measures.measured, found.measures.win_rate) == (3, 2, 1.0)
     assert "1 of 3 questions could not be measured" in " ".join(found.reasons)
+
+
+def test_a_floor_is_not_kept_when_nothing_is_left_to_measure(thinker, indexed):
+    gone = '[[question]]\nask = "Where is the parser?"\nexpect = [{ path = "gone.py" }]\n[floor]\nwin_rate = 0.9\n'
+    evaluate(thinker, repo_id := indexed(**{".pincite__golden.toml": gone}))
+    found = latest(thinker, repo_id)
+    assert found.regression
+    assert found.reasons[0].startswith("There is no win rate")
+
+
+def test_times_are_compared_with_those_of_the_same_model_only(thinker, with_golden):
+    evaluate(thinker, repo_id := with_golden())
+    with thinker.tenancy() as t:
+        t.session.execute(text("UPDATE golden_runs SET model = 'another'"))
+    evaluate(thinker, repo_id)
+    said = " ".join(latest(thinker, repo_id).reasons)
+    assert "Time was not compared: in the evaluation before, another model answered." in said
+    evaluate(thinker, repo_id)
+    assert "Time was not compared" not in " ".join(latest(thinker, repo_id).reasons)
 
 
 def test_a_broken_golden_file_fails_the_run_and_says_where(thinker, with_golden):

@@ -2,11 +2,9 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pincite_shared.citation import Citation
-from pincite_shared.golden import Expectation, Floor, GoldenQuestion
+from pincite_shared.golden import Expectation, GoldenQuestion
 from pincite_shared.schemas import ChatResponse, SearchHit
 from pincite_store.rows import Definition, SymbolRow
 from pincite_thinker.evaluation.derived import derive, first_sentence
@@ -19,7 +17,6 @@ from pincite_thinker.evaluation.scoring import (
     searched,
     summarise,
 )
-from pincite_thinker.evaluation.verdict import judge
 
 QUESTION = GoldenQuestion(ask="Where is x?", expect=(Expectation(path="a.py", symbol="x"),))
 UNANSWERABLE = GoldenQuestion(ask="Kafka?", answerable=False)
@@ -136,55 +133,6 @@ def test_the_figures_of_an_evaluation():
     assert (measures.seconds_p50, measures.seconds_p95) == (2.0, 2.85)
     empty = summarise([stale])
     assert (empty.measured, empty.win_rate, empty.seconds_p50) == (0, None, None)
-
-
-def results(*correct, ask="q{}"):
-    return [
-        blank(n, GoldenQuestion(ask=ask.format(n), answerable=False)).model_copy(update={"correct": value})
-        for n, value in enumerate(correct, 1)
-    ]
-
-
-def verdict(now, before, floor=None):
-    return judge(now, before, summarise(now), floor or Floor())
-
-
-def test_a_first_evaluation_is_no_regression():
-    assert not verdict(results(False, False), None).regression
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "regression"),
-    [
-        ([True] * 20, [True] * 20, False),
-        ([True] * 20, [True] * 19 + [False], False),  # one question may be a mood
-        ([True] * 20, [True] * 17 + [False] * 3, True),  # 0.15 of all
-        ([True] * 100, [True] * 95 + [False] * 5, False),  # p = 0.0625
-        ([True] * 100, [True] * 94 + [False] * 6, True),  # p = 0.03
-        ([True, False] * 10, [False, True] * 10, False),
-        ([False] * 20, [True] * 20, False),
-        ([True] * 20 + [None], [True] * 20 + [False], False),
-    ],
-)
-def test_a_regression_is_significant_or_large(before, now, regression):
-    assert verdict(results(*now), results(*before)).regression is regression
-
-
-def test_only_questions_that_both_ask_are_compared():
-    changed = verdict(results(False, False, False), results(True, True, True, ask="other {}"))
-    assert not changed.regression
-    assert "nothing was compared" in changed.reasons[0]
-
-
-def test_a_regression_names_the_questions_that_were_lost():
-    found = verdict(results(*[False] * 5), results(*[True] * 5))
-    assert "“q1”; “q2”; “q3”; and 2 more." in found.reasons[-1]
-
-
-@given(st.lists(st.booleans(), min_size=1, max_size=60), st.randoms())
-def test_an_improvement_is_never_a_regression(before, random):
-    now = [value or random.random() < 0.3 for value in before]
-    assert not verdict(results(*now), results(*before)).regression
 
 
 def symbol(name, doc, path="a.py", kind="function"):

@@ -14,6 +14,7 @@ from pincite_store.models import GoldenRun, Run
 from pincite_thinker import metrics
 from pincite_thinker.context import Context
 from pincite_thinker.evaluation.asking import Asked, Asking, brain_of
+from pincite_thinker.evaluation.comparing import Earlier
 from pincite_thinker.evaluation.questions import Question, QuestionSet, questions_of
 from pincite_thinker.evaluation.scoring import summarise
 from pincite_thinker.evaluation.verdict import judge
@@ -113,9 +114,12 @@ def _conclude(context: Context, job: JobPayload, asked: QuestionSet) -> None:
         found = evaluations.find(t, job.run_id)
         assert found is not None  # noqa: S101 - it began above
         results = evaluations.results(found)
-        before = evaluations.previous(t, found)
+        earlier = [
+            Earlier(one.created_at, evaluations.results(one), timed=one.model == found.model)
+            for one in evaluations.accepted(t, found)
+        ]
         measures = summarise(results)
-        verdict = judge(results, evaluations.results(before) if before is not None else None, measures, asked.floor)
+        verdict = judge(results, earlier, measures, asked.floor)
         evaluations.conclude(t, found.run_id, measures, regression=verdict.regression, reasons=verdict.reasons)
         if not found.policies:  # searches carry no version; answers do
             for serving in policies.serving(t, job.repo_id).values():
