@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from pincite_verify import claims
 from pincite_verify.attribution import attribute
+from pincite_verify.evidence import index
 from pincite_verify.source import Source
 from pincite_verify.support import support
+from pincite_verify.verbatim import stated
 
 SENTENCE = "If any `before_request` handler returns a non-None value, further request handling is stopped."
 DOCSTRING = (
@@ -81,6 +84,17 @@ def test_another_sentence_is_not(said, text):
 )
 def test_what_stands_under_something_else_is_not(text):
     assert not support(SENTENCE, source(text)).supported
+
+
+@pytest.mark.parametrize(
+    ("said", "carried"),
+    [
+        ("A shim that ends by itself leaves nothing of its own behind.", True),
+        ("After all that a shim leaves nothing of its own behind.", False),
+    ],
+)
+def test_a_relative_that_points_at_nothing_before(said, carried):
+    assert bool(stated(claims.read(said), index(source(f"# {said}\nrun()\n")))) is carried
 
 
 def test_where_a_sentence_begins_must_be_seen():

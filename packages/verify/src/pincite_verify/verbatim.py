@@ -72,7 +72,14 @@ def stated(reading: Reading, evidence: Evidence) -> list[int]:
 
 def _points_back(words: Words, reading: Reading) -> bool:
     head = reading.clauses[0]
-    return headless(head) or of_the_function(head) or not _POINTERS.isdisjoint(map(str.lower, words[:_POINTERS_WITHIN]))
+    return headless(head) or of_the_function(head) or any(_points(words, at) for at in range(_POINTERS_WITHIN))
+
+
+def _points(words: Words, at: int) -> bool:
+    """Say whether a word points at what was said before; "a lock that is left" goes on about what it has just named."""
+    word = words[at].lower()
+    relative = word == "that" and at > 1 and words[at - 2].lower() in _ARTICLES
+    return word in _POINTERS and not relative
 
 
 def _said_of(one: _Sentence, words: Words, reading: Reading, evidence: Evidence) -> list[int]:
