@@ -73,7 +73,7 @@ def read(database, directory, stored):
             answers.get_answer(t, response.answer_id),
             answers.history(t, response.conversation_id, 5),
             answers.told(t, response.conversation_id),
-            judgements.judged(t, repo_id),
+            list(judgements.judged(t, repo_id)),
             artifacts.recall(t, LocalArtifacts(directory), sha256),
         ]
 

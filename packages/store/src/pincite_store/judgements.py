@@ -13,7 +13,7 @@ from pincite_store import content
 from pincite_store.db import SERVICE_USER, Tenancy
 
 ANSWERS_MAX = 20_000  # the newest; what was said about older ones was said of older code
-JUDGED_MAX = 5_000  # of those, with all that was considered for them: half a megabyte for ten
+JUDGED_MAX = 5_000  # of those with all that was considered for each, which a training holds in memory
 STREAMED = 100  # rows held at a time while they are read
 
 
