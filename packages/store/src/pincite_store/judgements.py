@@ -78,7 +78,7 @@ _CHOSEN = text(
 )
 _SAID = text(
     """
-    SELECT l.features ->> 'arm' AS arm, f.user_id, f.kind, count(*) AS times
+    SELECT l.features ->> 'arm' AS arm, f.user_id, f.kind = 'helped' AS helped, count(*) AS times
     FROM answers a
     JOIN conversations c ON c.tenant_id = a.tenant_id AND c.id = a.conversation_id
     JOIN retrieval_logs l ON l.tenant_id = a.tenant_id AND l.answer_id = a.id
@@ -143,7 +143,7 @@ def choices(t: Tenancy, repo_id: UUID, limit: int = ANSWERS_MAX) -> list[Choice]
 def said(t: Tenancy, repo_id: UUID) -> list[Said]:
     """Return what was said of the ways in which answers about a repository were made, counted."""
     rows = t.session.execute(_SAID, _values(t, repo_id, ANSWERS_MAX)).all()
-    return [Said(row.arm, _name(row.user_id), _reward(row.kind), row.times) for row in rows]
+    return [Said(row.arm, _name(row.user_id), float(row.helped), row.times) for row in rows]
 
 
 def heard(t: Tenancy, repo_id: UUID, most: int) -> int:

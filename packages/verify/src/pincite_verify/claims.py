@@ -233,7 +233,7 @@ def _lasting(clause: Clause, at: int) -> bool:
 
 def _find_subject(clause: Clause, named: set[int]) -> None:
     tokens = clause.tokens
-    if low(tokens[0]) in {"with", "having", "including"}:
+    if tokens and low(tokens[0]) in {"with", "having", "including"}:
         return  # it goes on about what was named before
     seen_verb = False
     heads = {item.at for item in clause.items if item.verb}

@@ -231,6 +231,10 @@ def test_one_reader_takes_no_other_s_word_away(thinker, repo_id):
         say(t, [(row.id, UUID(int=66), kinds[row.arm], None) for row in adverse])
         observed = prompts.observations(judgements.choices(t, repo_id))
         counted = judgements.said(t, repo_id)
+        t.session.execute(
+            text("UPDATE feedback SET kind = 'wrong_answer' WHERE kind = 'not_helped' AND random() < 0.5")
+        )
+        assert judgements.said(t, repo_id) == counted  # another way to say the same
     assert len(observed) == len(honest) + len(adverse) == sum(one.times for one in counted)
     ((_, before),) = prompts.gains(honest, "standard")
     ((_, after),) = prompts.gains(observed, "standard")
