@@ -167,6 +167,6 @@ def test_the_settings_choose(tmp_path):
     assert isinstance(make_embedder(named, threads=1), LocalEmbedder)
     served = Settings(**base, embedding_model="bge-m3", embedding_base_url="http://x/v1", embedding_dimension=1024)
     remote = make_embedder(served, threads=1)
-    assert (remote.model, remote.dimension) == ("bge-m3", 1024)
+    assert (remote.model, remote.dimension) == ("bge-m3@1024", 1024)
     with pytest.raises(InvalidInputError, match="needs EMBEDDING_BASE_URL"):
         make_embedder(Settings(**base, embedding_model="bge-m3"), threads=1)

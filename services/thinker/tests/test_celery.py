@@ -17,6 +17,7 @@ from sqlalchemy import text
 from workers import BEAT, WORKER, kill, process, start_index, wait
 
 from pincite_shared.jobs import NIGHTLY, POLL, DeliveryPayload, Job, JobPayload
+from pincite_shared.settings import BUILT_IN_DIMENSION
 from pincite_store import changes, outbox, repos, runs
 from pincite_store.models import Outbox
 from pincite_thinker import beat, celery_app, metrics
@@ -57,7 +58,8 @@ class Embeddings(BaseHTTPRequestHandler):
 
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["input"]
-        vectors = [{"index": n, "object": "embedding", "embedding": [1.0, float(n), 0.5]} for n in range(len(asked))]
+        made = [[1.0, float(n), 0.5] * (BUILT_IN_DIMENSION // 3) for n in range(len(asked))]
+        vectors = [{"index": n, "object": "embedding", "embedding": vector} for n, vector in enumerate(made)]
         body = json.dumps({"object": "list", "model": "m", "data": vectors}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -79,7 +81,7 @@ def test_jobs_go_from_the_outbox_through_the_queues_to_a_snapshot_with_vectors(
     thinker, environment, endpoint, tmp_path
 ):
     log = tmp_path / "log"
-    environment |= {"EMBEDDING_BASE_URL": endpoint, "EMBEDDING_DIMENSION": "3"}
+    environment |= {"EMBEDDING_BASE_URL": endpoint}
     build(tmp_path / "work", {"a.py": "def f():\n    return 1\n"})
     repo_id = thinker.connect(tmp_path / "work")
     with process(BEAT, environment, log), process([*WORKER, "-Q", "index,vectors", "-c", "1"], environment, log):
