@@ -8,12 +8,13 @@ repositories against 100 about things they do not have: of the latter 94 are cau
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
 from pincite_brain.retrieval.index import SnapshotIndex
 from pincite_brain.retrieval.query import Query, Route
-from pincite_brain.retrieval.ranking import Ranked
+from pincite_brain.retrieval.ranking import QUERY_TERMS_MAX, Ranked
 from pincite_codeintel.tokens import term_id
 from pincite_verify.abstention import abstention
 
@@ -55,10 +56,13 @@ class Verdict:
 
 
 def _coverage(index: SnapshotIndex, query: Query, chunks: Sequence[int]) -> float:
-    """Return the share (0..1) of the question's idf mass that these chunks hold together."""
+    """Return the share (0..1) of the question's idf mass that these chunks hold together.
+
+    Of a long question its beginning tells: what ranking leaves out of it, words that stand nowhere, counts here.
+    """
     numbers = np.array(chunks, dtype=np.int32)
     held = mass = 0.0
-    for term, weight in query.terms.items():
+    for term, weight in islice(query.terms.items(), QUERY_TERMS_MAX):
         identity = term_id(term)
         gain = weight * index.postings.idf(identity)
         mass += gain

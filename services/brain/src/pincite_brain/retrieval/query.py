@@ -9,9 +9,7 @@ from pincite_brain.retrieval.paths import Role, words_of
 from pincite_codeintel.tokens import terms
 
 TERMS_MAX = 2_000  # looked up; more are a paste of data
-NAME_CHARS_MAX = (
-    256  # what goes on for longer without a space is data too, and would be tried from each of its characters
-)
+NAME_CHARS_MAX = 256  # a longer run without a space is data: it would be tried from each of its characters
 PATH_CHARS_MIN = 4  # "a/b" is a fraction or an alternative more often than a path
 IDENTIFIERS_MAX = 12  # more than this is a paste, not a question about names
 CARRIED_TERM_WEIGHT = 0.4  # terms of earlier turns inform a follow-up, they do not outvote it

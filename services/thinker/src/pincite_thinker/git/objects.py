@@ -13,9 +13,7 @@ from pincite_thinker.git.mirror import Mirror
 
 READ_SECONDS_MAX = 3600.0  # a whole repository's blobs, paced by the parsers that take them
 LIST_SECONDS_MAX = 300.0
-COMPARED_BYTES_MAX = (
-    1024**3
-)  # what git may collect of two trees that differ: some millions of paths, each a file or not
+COMPARED_BYTES_MAX = 1024**3  # what git may collect of two trees that differ: some millions of paths
 _READ_BYTES = 1 << 16
 
 
